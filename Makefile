@@ -1,0 +1,67 @@
+# Podium: `make titanic` is the whole set-up and the whole run. All logic is in Python: a target is one line.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for python in python3 python3.12 python3.11; do $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$python && break; done)
+STAMP := .venv/requirements-$(shell cksum < requirements.txt | tr ' ' '-')
+RUN := .venv/bin/python -m pipelines
+COMPETITIONS := $(basename $(notdir $(filter-out %/__init__.py,$(wildcard pipelines/competitions/*.py))))
+
+# Variables of the command line, passed on where they are set.
+OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
+
+.PHONY: help all ingest train submit check repeat summary ui bench test lint clean $(COMPETITIONS)
+
+help:  ## list the targets
+	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [DEVICE=auto|cpu|cuda] [ARGS=...]"
+	@echo
+	@for name in $(COMPETITIONS); do printf '  %-10s from nothing to the submission\n' "$$name"; done
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+$(COMPETITIONS): $(STAMP)
+	@$(RUN) run $@ $(OF)
+
+all: $(COMPETITIONS)  ## every competition, one after another
+
+ingest: $(STAMP)  ## read, check and fold the raw files of C
+	@$(NEEDS_C)$(RUN) ingest $(C) $(ARGS)
+
+train: $(STAMP)  ## train a model of C, unless that was done before
+	@$(NEEDS_C)$(RUN) train $(C) $(OF)
+
+submit: $(STAMP)  ## write the submission of C
+	@$(NEEDS_C)$(RUN) submit $(C) $(OF)
+
+check: $(STAMP)  ## list every fault in the raw files of C
+	@$(NEEDS_C)$(RUN) check $(C) $(ARGS)
+
+repeat: $(STAMP)  ## cross-validate C over ten other splits: is a score luck?
+	@$(NEEDS_C)$(RUN) repeat $(C) $(if $(MODEL),--model $(MODEL)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+
+summary: $(STAMP)  ## print the layers of a model of C, their shapes and parameters
+	@$(NEEDS_C)$(RUN) summary $(C) $(if $(MODEL),--model $(MODEL)) $(ARGS)
+
+ui: $(STAMP)  ## compare the runs in MLflow's pages, on 127.0.0.1
+	@$(RUN) ui $(if $(PORT),--port $(PORT))
+
+bench: $(STAMP)  ## measure the packed training, and write docs/benchmarks.md
+	@.venv/bin/python -m tests.bench_pack $(ARGS)
+
+test: $(STAMP)  ## run the tests
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint: $(STAMP)  ## check style, types and the import rule
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
+
+clean:  ## remove the cached tables and the synthetic twins; runs and submissions stay
+	@find data/cache data/synthetic -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +
+
+# The environment: rebuilt when the text of requirements.txt changes, and for no other reason.
+$(STAMP):
+	@test -n "$(PYTHON)" || { echo "podium: Python 3.11 or 3.12 is needed and not on the PATH; install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 69; }
+	@echo "building .venv with $(PYTHON): a minute or two, once" >&2
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@

@@ -1,0 +1,121 @@
+"""Torch datasets whose tensors lie on one device, and the fold that is made of three of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+from torch.utils.data import Dataset
+
+UNKNOWN = -1  # the target of a row whose label nobody knows
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TabularDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Rows of numbers, followed by rows of category codes.
+
+    Attributes:
+        input: float32 [rows, numbers + codes]; the last `len(cardinalities)` columns hold whole codes.
+        target: int64 [rows], the class, or -1 where it is unknown.
+        cardinalities: how many codes each of the last columns can hold; 0 is the code of the unseen.
+    """
+
+    input: Tensor
+    target: Tensor
+    cardinalities: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.input.ndim != 2 or len(self.input) != len(self.target):
+            raise ValueError(f"takes input [rows, columns] and target [rows], but got {self.input.shape=}")
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, Tensor]:
+        return self.input[row], self.target[row]
+
+    def __getitems__(self, rows: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        """A batch in one go, for a DataLoader."""
+        at = torch.as_tensor(rows, device=self.input.device)
+        return list(zip(self.input[at], self.target[at], strict=True))
+
+    def to(self, device: torch.device | str) -> TabularDataset:
+        """The same rows on another device."""
+        return replace(self, input=self.input.to(device), target=self.target.to(device))
+
+    def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """All rows once, `size` at a time; shuffled when a generator is given.
+
+        Shape: input [size, columns], target [size]; the last batch may be smaller.
+        """
+        for rows in _order(len(self), generator).split(size):
+            at = rows.to(self.input.device)
+            yield self.input[at], self.target[at]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
+    """Rows of tokens of any length, end to end, so that memory is the tokens' and no more.
+
+    Attributes:
+        input: int64 [tokens of all rows].
+        offsets: int64 [rows + 1]; row i is input[offsets[i]:offsets[i + 1]].
+        target: int64 [rows], the class, or -1 where it is unknown.
+        padding: the token that fills up a batch.
+    """
+
+    input: Tensor
+    offsets: Tensor
+    target: Tensor
+    padding: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.offsets) != len(self.target) + 1:
+            raise ValueError(f"takes one offset more than rows, but got {len(self.offsets)=} {len(self.target)=}")
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def __getitem__(self, row: int) -> tuple[Tensor, Tensor]:
+        row = range(len(self))[row]  # so that -1 is the last row, and one too far an IndexError
+        return self.input[self.offsets[row] : self.offsets[row + 1]], self.target[row]
+
+    def __getitems__(self, rows: Sequence[int]) -> list[tuple[Tensor, Tensor]]:
+        """A batch in one go, for a DataLoader with a `collate_fn` that pads."""
+        return [self[row] for row in rows]
+
+    def to(self, device: torch.device | str) -> SequenceDataset:
+        """The same rows on another device."""
+        moved = {name: getattr(self, name).to(device) for name in ("input", "offsets", "target")}
+        return replace(self, **moved)
+
+    def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """All rows once, `size` at a time; shuffled when a generator is given.
+
+        Shape: tokens [size, longest of the batch], lengths [size], target [size].
+        """
+        for rows in _order(len(self), generator).split(size):
+            at = rows.to(self.input.device)
+            tokens = [self[int(row)][0] for row in rows]
+            lengths = self.offsets[at + 1] - self.offsets[at]
+            yield pad_sequence(tokens, batch_first=True, padding_value=self.padding), lengths, self.target[at]
+
+
+def _order(rows: int, generator: torch.Generator | None) -> Tensor:
+    return torch.arange(rows) if generator is None else torch.randperm(rows, generator=generator)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fold:
+    """One fold of a cross-validation, encoded: every transformer was fitted on `train` alone.
+
+    `valid_rows`, int64 [valid rows], says where the valid rows stand among all train rows.
+    """
+
+    train: TabularDataset
+    valid: TabularDataset
+    test: TabularDataset
+    valid_rows: Tensor

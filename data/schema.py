@@ -1,0 +1,60 @@
+"""Schema: what the raw files of a competition must look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandera.pandas as pa
+
+SAMPLE_NAMES = ("sample_submission.csv", "sampleSubmission.csv", "gender_submission.csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """The files, their columns and the classes.
+
+    `columns` declares the features, which train and test share, in pandera's terms: a dtype of `int`, `float` or `str`,
+    `nullable` where a cell may be empty, and checks. An empty cell of a `str` column that is not nullable stays the
+    empty text. Ids and labels are read as text, so that a submission repeats them letter for letter.
+    """
+
+    id: str  # the column that names a row
+    target: str  # the column of train that test lacks
+    classes: tuple[int | str, ...]  # the labels, in the order of the networks' outputs
+    columns: pa.DataFrameSchema
+    train_rows: int  # as Kaggle serves them; the synthetic twin is drawn no larger
+    test_rows: int
+    train: str = "train.csv"
+    test: str = "test.csv"
+    sample: tuple[str, ...] = SAMPLE_NAMES  # any one of these
+    separator: str = ","
+
+    def __post_init__(self) -> None:
+        if len(set(map(str, self.classes))) != len(self.classes) or len(self.classes) < 2:
+            raise ValueError(f"a schema takes two classes or more, each once, but got {self.classes=}")
+        if not self.columns.columns:
+            raise ValueError("a schema declares one feature column or more, but got none")
+        for name, column in self.columns.columns.items():
+            if kind(column) is None:
+                raise ValueError(f"a column's dtype is int, float or str, but got {name}: {column.dtype}")
+            if kind(column) is int and column.nullable:
+                raise ValueError(f"an int column has no empty cells: declare {name} as float")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The feature columns' names, as declared."""
+        return tuple(self.columns.columns)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes as they are written in a file."""
+        return tuple(map(str, self.classes))
+
+
+def kind(column: pa.Column) -> type | None:
+    """`int`, `float` or `str`: what a declared column holds; None for any other dtype."""
+    text = str(column.dtype)
+    for prefix, found in (("int", int), ("float", float), ("str", str)):
+        if text.startswith(prefix):
+            return found
+    return None

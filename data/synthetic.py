@@ -1,0 +1,162 @@
+"""Synthetic twins: files of a competition's own shape, drawn from its declaration, with a known best score.
+
+The classes depend on some of the columns through a softmax of a linear rule, so the probabilities that the labels are
+drawn from are known, and no model can be expected to score better than they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pandera.pandas as pa
+
+from data.metrics import Metric
+from data.schema import Schema, kind
+
+MOST_ROWS = 4000  # of train and of test
+MOST_SIGNALS = 5  # columns that the classes depend on
+SURENESS = 0.9  # mean probability of the likeliest class
+MISSING = 0.1  # share of empty cells where a column allows them
+KIN = 4  # rows of a group
+VOCABULARY = 200  # words
+SYLLABLES = tuple(a + b for a in "bdfgklmnprstv" for b in "aeiou")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Twin:
+    """The files by name, and the score of the probabilities that the labels were drawn from."""
+
+    files: dict[str, bytes]
+    best: float
+
+
+def draw(
+    schema: Schema,
+    metric: Metric,
+    blank: Callable[[list[str]], pd.DataFrame],
+    group: str | None = None,
+    seed: int = 0,
+) -> Twin:
+    """Draws train, test and sample files.
+
+    Args:
+        schema: the columns, classes and numbers of rows (at most 4,000 each are drawn).
+        metric: scores the twin's own probabilities on its train rows.
+        blank: makes the sample submission of a list of ids.
+        group: the column whose equal values are kin, if there is one.
+        seed: the same seed draws the same bytes.
+    """
+    generator = np.random.default_rng(seed)
+    train_rows, test_rows = min(schema.train_rows, MOST_ROWS), min(schema.test_rows, MOST_ROWS)
+    rows = train_rows + test_rows
+    words = _vocabulary(generator)
+    drawn = {
+        name: np.arange(rows) // KIN if name == group else _column(column, rows, words, generator)
+        for name, column in schema.columns.columns.items()
+    }
+    signals = _signals(schema, drawn, group, words, generator)
+    probability = _probabilities(signals, len(schema.classes), generator)
+    target = (generator.random((rows, 1)) > probability.cumsum(axis=1)[:, :-1]).sum(axis=1)
+
+    ids = [str(row + 1) for row in range(rows)]
+    frame = pd.DataFrame({schema.id: ids, **drawn})
+    labels = np.array(schema.labels)[target]
+    train = frame[:train_rows].assign(**{schema.target: labels[:train_rows]})
+    tables = {schema.train: train, schema.test: frame[train_rows:]}
+    files = {name: table.to_csv(index=False, sep=schema.separator).encode() for name, table in tables.items()}
+    files[schema.sample[0]] = blank(ids[train_rows:]).to_csv(index=False).encode()
+    return Twin(files=files, best=metric.score(target[:train_rows], probability[:train_rows]))
+
+
+def _vocabulary(generator: np.random.Generator) -> np.ndarray:
+    """Made-up words, str [words]."""
+    syllables = generator.choice(np.array(SYLLABLES), size=(VOCABULARY * 2, 3))
+    return np.unique(["".join(word) for word in syllables])[:VOCABULARY]
+
+
+def _bounds(column: pa.Column) -> tuple[float | None, float | None, list | None]:
+    """Least and greatest value, and the allowed ones, as far as a column's checks say."""
+    least, greatest, allowed = None, None, None
+    for check in column.checks:
+        said = check.statistics or {}
+        least = said.get("min_value", least)
+        greatest = said.get("max_value", greatest)
+        allowed = said.get("allowed_values", allowed)
+    return least, greatest, None if allowed is None else list(allowed)
+
+
+def _column(column: pa.Column, rows: int, words: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Cells that the column's declaration accepts, [rows]; None where empty."""
+    least, greatest, allowed = _bounds(column)
+    if allowed is not None:
+        cells = np.array(allowed, dtype=object)[generator.integers(len(allowed), size=rows)]
+    elif kind(column) is str:
+        lengths = generator.integers(1, 8, size=rows)
+        cells = np.array([" ".join(generator.choice(words, size=length)) for length in lengths], dtype=object)
+    else:
+        values = _values(least, greatest, rows, generator)
+        cells = (np.floor(values).astype(int) if kind(column) is int else values.round(4)).astype(object)
+    if column.nullable:
+        cells[generator.random(rows) < MISSING] = None
+    return cells
+
+
+def _values(least: float | None, greatest: float | None, rows: int, generator: np.random.Generator) -> np.ndarray:
+    """Numbers within the bounds, float [rows], most of them away from a bound that is far."""
+    if least is not None and greatest is not None:
+        return least + (greatest - least) * generator.beta(2, 2, size=rows)
+    if least is not None:
+        return least + generator.exponential(scale=3, size=rows)
+    if greatest is not None:
+        return greatest - generator.exponential(scale=3, size=rows)
+    return 3 * generator.normal(size=rows)
+
+
+def _signals(
+    schema: Schema, drawn: dict[str, np.ndarray], group: str | None, words: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """What the classes depend on, standardised, float [rows, signals].
+
+    Two categories where there are two, since every recipe sees the first ones; else a category and numbers; the words
+    of free text where there is nothing else.
+    """
+    categories: list[pd.Series] = []
+    numbers: list[pd.Series] = []
+    texts: list[pd.Series] = []
+    effects = dict(zip(words, generator.normal(size=len(words)), strict=True))
+    for name, column in schema.columns.columns.items():
+        cells: pd.Series = pd.Series(drawn[name])
+        least, greatest, allowed = _bounds(column)
+        if name == group:
+            continue
+        if allowed is not None:
+            steps = generator.permutation(np.linspace(-1, 1, len(allowed)))
+            categories.append(cells.map(dict(zip(allowed, steps, strict=True))).astype(float))
+        elif kind(column) is str:
+            texts.append(pd.Series([sum(effects[word] for word in str(text or "").split()) for text in drawn[name]]))
+        elif least is not None and greatest is None:
+            numbers.append(pd.Series(np.log1p(cells.astype(float) - least)))  # a long tail
+        else:
+            numbers.append(cells.astype(float))
+    found = categories[:2] if len(categories) > 1 else categories + numbers or texts
+    values = np.stack([column.fillna(column.mean()).to_numpy() for column in found[:MOST_SIGNALS]], axis=1)
+    return (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
+
+
+def _probabilities(signals: np.ndarray, classes: int, generator: np.random.Generator) -> np.ndarray:
+    """A softmax of a linear rule over the signals, float [rows, classes], its classes about equally frequent."""
+    rule = signals @ generator.normal(size=(signals.shape[1], classes))
+    low, high = 0.0, 100.0  # the scale is found by bisection
+    for _ in range(30):
+        scale = (low + high) / 2
+        bias = np.zeros(classes)
+        for _ in range(20):
+            logits = rule * scale + bias
+            probability = np.exp(logits - logits.max(axis=1, keepdims=True))
+            probability /= probability.sum(axis=1, keepdims=True)
+            bias -= np.log(np.maximum(probability.mean(axis=0) * classes, 1e-9))
+        low, high = (scale, high) if probability.max(axis=1).mean() < SURENESS else (low, scale)
+    return probability

@@ -1,0 +1,1 @@
+"""Rows to network inputs, fitted on the train rows of each fold."""

@@ -1,0 +1,120 @@
+"""Tabular recipe: numbers, counts and categories to a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from features.recipe import Recipe
+
+
+def tabular(
+    *,
+    numbers: Sequence[str] = (),
+    counts: Sequence[str] = (),
+    categories: Sequence[str] = (),
+    embedded: Sequence[str] = (),
+    derive: Sequence[TransformerMixin] = (),
+) -> Recipe:
+    """A recipe for tables; columns that no argument names are left out.
+
+    Args:
+        numbers: standardised; where a train row lacks one, the median fills it and a flag column says so.
+        counts: the same after log(1 + x); for what is never negative and has a long tail.
+        categories: one column a value of the train rows (one-hot); an unseen value is all zeros.
+        embedded: codes, which the network learns a vector for; an unseen value is code 0.
+        derive: transformers of a frame to a frame with more columns, one after another, in front of all else.
+    """
+    encoder = TabularEncoder(
+        numbers=tuple(numbers),
+        counts=tuple(counts),
+        categories=tuple(categories),
+        embedded=tuple(embedded),
+        derive=tuple(derive),
+    )
+    return Recipe(encoder=encoder)
+
+
+class TabularEncoder(TransformerMixin, BaseEstimator):
+    """The transformer behind `tabular`, with its arguments.
+
+    Attributes:
+        pipeline_: the fitted scikit-learn pipeline.
+        cardinalities_: for each embedded column the number of codes, that of the unseen included.
+        columns_: the names of the matrix's columns.
+    """
+
+    def __init__(
+        self,
+        numbers: Sequence[str] = (),
+        counts: Sequence[str] = (),
+        categories: Sequence[str] = (),
+        embedded: Sequence[str] = (),
+        derive: Sequence[TransformerMixin] = (),
+    ) -> None:
+        self.numbers = numbers
+        self.counts = counts
+        self.categories = categories
+        self.embedded = embedded
+        self.derive = derive
+
+    def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:
+        """Learns from the train rows; their input, float32 [rows, columns]."""
+        self.pipeline_ = self._pipeline()
+        matrix = self.pipeline_.fit_transform(rows, target)
+        columns = self.pipeline_[-1]
+        self.columns_ = tuple(columns.get_feature_names_out())
+        codes = columns.named_transformers_["embedded"] if self.embedded else None
+        self.cardinalities_ = tuple(len(known) + 1 for known in codes[-1].categories_) if codes else ()
+        return self._matrix(matrix)
+
+    def fit(self, rows: pd.DataFrame, target: np.ndarray) -> TabularEncoder:
+        """Learns from the train rows."""
+        self.fit_transform(rows, target)
+        return self
+
+    def transform(self, rows: pd.DataFrame) -> np.ndarray:
+        """The input of other rows, float32 [rows, columns]."""
+        return self._matrix(self.pipeline_.transform(rows))
+
+    def _matrix(self, matrix: np.ndarray) -> np.ndarray:
+        if self.embedded:
+            matrix[:, -len(self.embedded) :] += 1  # the encoder says -1 for the unseen
+        return np.ascontiguousarray(matrix, dtype=np.float32)
+
+    def _pipeline(self) -> Pipeline:
+        text = FunctionTransformer(as_text, feature_names_out="one-to-one")
+        blocks = {
+            "numbers": (_number_steps(), self.numbers),
+            "counts": (
+                make_pipeline(FunctionTransformer(np.log1p, feature_names_out="one-to-one"), _number_steps()),
+                self.counts,
+            ),
+            "categories": (
+                make_pipeline(text, OneHotEncoder(handle_unknown="ignore", sparse_output=False)),
+                self.categories,
+            ),
+            "embedded": (
+                make_pipeline(text, OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)),
+                self.embedded,
+            ),
+        }
+        used = [(name, steps, list(columns)) for name, (steps, columns) in blocks.items() if columns]
+        return make_pipeline(*self.derive, ColumnTransformer(used, sparse_threshold=0))
+
+
+def _number_steps() -> Pipeline:
+    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    return make_pipeline(fill, StandardScaler())
+
+
+def as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    """Categories as text, so that numbers and missing cells are values like others."""
+    return rows.astype(object).where(rows.notna(), "").astype(str).astype(object)

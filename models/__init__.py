@@ -1,0 +1,1 @@
+"""Networks, and the training of a whole cross-validation at a time."""

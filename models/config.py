@@ -1,0 +1,89 @@
+"""Config: how a pack of networks is trained. What the networks are is said by each family's own config."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from data.metrics import Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from models.network import Network
+
+
+class Loss(StrEnum):
+    """What the training lowers."""
+
+    CROSS_ENTROPY = "cross_entropy"  # an output a class
+    BINARY = "binary"  # one output, the logit of the second of two classes
+
+
+class Optimizer(StrEnum):
+    """torch.optim's, by name."""
+
+    SGD = "sgd"  # takes the momentum
+    ADAM = "adam"  # weight decay joins the gradient (L2)
+    ADAMW = "adamw"  # weight decay apart from the gradient (Loshchilov and Hutter, 2019)
+    RMSPROP = "rmsprop"  # takes the momentum
+    ADAGRAD = "adagrad"
+
+
+class Schedule(StrEnum):
+    """The course of the learning rate after the warm-up."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"  # down to zero at the last epoch (Loshchilov and Hutter, 2017)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(ABC):
+    """What all families of networks share."""
+
+    members: int = 8  # networks a fold; their mean predicts
+    refit: bool = True  # as many again, trained on all rows, join the test prediction
+    epochs: int = 50  # at most
+    patience: int = 10  # epochs without a better score of a fold before its training ends
+    monitor: Metric | None = None  # what chooses the epoch; None: the competition's metric
+    batch: int = 64  # rows
+    loss: Loss = Loss.CROSS_ENTROPY
+    label_smoothing: float = 0.0  # share of the target spread over all classes (Szegedy et al., 2016)
+    optimizer: Optimizer = Optimizer.ADAMW
+    lr: float = 1e-3  # the highest learning rate
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    schedule: Schedule = Schedule.COSINE
+    warmup: float = 0.05  # share of all steps in which the rate rises from zero
+    clip: float | None = None  # greatest norm of a network's gradient
+
+    def __post_init__(self) -> None:
+        for name in ("members", "epochs", "patience", "batch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"takes {name} of 1 or more, but got {name}={getattr(self, name)}")
+        for name in ("label_smoothing", "warmup", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"takes {name} in [0, 1), but got {name}={getattr(self, name)}")
+        if self.lr <= 0 or self.weight_decay < 0 or (self.clip is not None and self.clip <= 0):
+            raise ValueError(f"takes positive rates, but got {self.lr=} {self.weight_decay=} {self.clip=}")
+
+    @abstractmethod
+    def build(
+        self,
+        columns: int,
+        cardinalities: tuple[int, ...],
+        outputs: int,
+        generators: Sequence[torch.Generator],
+    ) -> Network:
+        """A pack of freshly drawn networks, one from each generator.
+
+        Args:
+            columns: of the input, those that hold codes included.
+            cardinalities: the codes of each of the last columns.
+            outputs: logits a row.
+            generators: one a network, on the CPU.
+        """

@@ -1,0 +1,187 @@
+"""Crossfit: a whole cross-validation, folds x members, trained as one network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data.datasets import Fold
+from data.errors import PodiumError
+from data.metrics import Metric
+from models.config import Config
+from models.losses import outputs_of
+from models.pack import stack, width_of
+from models.training import generators_of, predict, train
+
+
+class DivergedError(PodiumError):
+    """The training ran into numbers that are none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One epoch of all folds, scored on the rows that each fold holds out, by the mean of the fold's members."""
+
+    number: int  # from 1
+    epochs: int  # at most
+    train_loss: float  # mean of all networks
+    score: float  # over all out-of-fold rows
+    fold_scores: tuple[float, ...]
+    monitor: float  # what chooses the epoch, over all out-of-fold rows
+    fold_monitors: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CrossFit:
+    """What a cross-validation leaves: each fold at the epoch that its own ensemble scored best in."""
+
+    oof: np.ndarray  # float32 [train rows, classes]: of the networks that did not see the row
+    test: np.ndarray  # float32 [test rows, classes]: the mean of all networks
+    score: float
+    fold_scores: tuple[float, ...]
+    fold_epochs: tuple[int, ...]  # the chosen ones, from 1
+    history: tuple[Epoch, ...]
+    weights: dict[str, Tensor]  # [folds x members, ...]
+    refit_weights: dict[str, Tensor]  # [members, ...], of networks trained on all rows; empty without refit
+
+
+def crossfit(
+    folds: Sequence[Fold],
+    whole: Fold | None,
+    config: Config,
+    classes: int,
+    metric: Metric,
+    *,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+    watch: Callable[[Epoch], None] | None = None,
+) -> CrossFit:
+    """Trains all folds and members at once, chooses each fold's epoch, and predicts.
+
+    Args:
+        folds: encoded, in the order of their numbers.
+        whole: the fold that holds nothing out, for the networks trained on all rows; None leaves those out.
+        config: the networks and their training.
+        classes: how many.
+        metric: the competition's.
+        seed: of weights, batches and dropout; the same seed gives the same bytes on a CPU.
+        device: where to train.
+        watch: told of every epoch; may raise to stop.
+
+    Raises:
+        DivergedError: a fold never had a finite score.
+    """
+    device = torch.device(device)
+    monitor = config.monitor or metric
+    width = width_of([fold.train for fold in folds])
+    generators = [each for number in range(len(folds)) for each in generators_of(seed, number, config.members)]
+    outputs = outputs_of(config.loss, classes)
+    network = config.build(width.columns, width.cardinalities, outputs, generators).to(device)
+    rows = [fold.valid_rows.numpy() for fold in folds]
+    target = np.empty(sum(map(len, rows)), dtype=np.int64)
+    for fold, at in zip(folds, rows, strict=True):
+        target[at] = fold.valid.target.numpy()
+    train_pack = stack([fold.train for fold in folds], width, device)
+    valid = stack([fold.valid for fold in folds], width, device).input
+
+    best = _Best(network, monitor, rows, classes)
+    history: list[Epoch] = []
+    for number, losses in enumerate(train(network, train_pack, config, generators), start=1):
+        shares = predict(network, valid, config).cpu().numpy()  # [folds, valid rows, classes]
+        oof = np.empty((len(target), classes), dtype=np.float32)
+        for found, at in zip(shares, rows, strict=True):
+            oof[at] = found[: len(at)]
+        epoch = Epoch(
+            number=number,
+            epochs=config.epochs,
+            train_loss=float(losses.mean()),
+            score=metric.score(target, oof),
+            fold_scores=tuple(metric.score(target[at], oof[at]) for at in rows),
+            monitor=monitor.score(target, oof),
+            fold_monitors=tuple(monitor.score(target[at], oof[at]) for at in rows),
+        )
+        history.append(epoch)
+        best.update(epoch, oof, patience=config.patience)
+        if watch is not None:
+            watch(epoch)
+        if best.all_stopped:
+            break
+    best.check()
+
+    network.load_state_dict(best.weights)
+    test = predict(network, stack([fold.test for fold in folds], width, device).input, config).mean(dim=0)
+    refit_weights: dict[str, Tensor] = {}
+    if whole is not None:
+        epochs = round(float(np.mean(best.epochs)))
+        refit_test, refit_weights = _refit(whole, config, outputs, epochs, seed, len(folds), device)
+        test = (test * len(folds) + refit_test) / (len(folds) + 1)  # the mean of all networks
+    return CrossFit(
+        oof=best.oof,
+        test=test.cpu().numpy(),
+        score=metric.score(target, best.oof),
+        fold_scores=tuple(metric.score(target[at], best.oof[at]) for at in rows),
+        fold_epochs=tuple(best.epochs),
+        history=tuple(history),
+        weights={name: tensor.cpu() for name, tensor in best.weights.items()},
+        refit_weights=refit_weights,
+    )
+
+
+class _Best:
+    """Each fold's best epoch so far: its predictions and its networks' weights."""
+
+    def __init__(self, network: torch.nn.Module, monitor: Metric, rows: Sequence[np.ndarray], classes: int) -> None:
+        self.network = network
+        self.monitor = monitor
+        self.rows = rows
+        self.oof = np.full((sum(map(len, rows)), classes), np.nan, dtype=np.float32)
+        self.weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+        self.scores = [np.nan] * len(rows)
+        self.epochs = [0] * len(rows)
+        self.stopped = [False] * len(rows)
+
+    def update(self, epoch: Epoch, oof: np.ndarray, patience: int) -> None:
+        """Takes the folds that improved over, and ends those that have not for too long."""
+        for fold, score in enumerate(epoch.fold_monitors):
+            if self.stopped[fold]:
+                continue
+            if self.monitor.better(score, self.scores[fold]):
+                self.scores[fold] = score
+                self.epochs[fold] = epoch.number
+                self.oof[self.rows[fold]] = oof[self.rows[fold]]
+                for name, tensor in self.network.state_dict().items():
+                    own = slice(fold * len(tensor) // len(self.rows), (fold + 1) * len(tensor) // len(self.rows))
+                    self.weights[name][own] = tensor[own]
+            elif epoch.number - self.epochs[fold] >= patience:
+                self.stopped[fold] = True
+
+    @property
+    def all_stopped(self) -> bool:
+        return all(self.stopped)
+
+    def check(self) -> None:
+        """Refuses folds that never had a score."""
+        lost = [str(fold) for fold, number in enumerate(self.epochs) if number == 0]
+        if lost:
+            raise DivergedError(f"the training diverged in fold {', '.join(lost)}: lower lr, or set clip")
+
+
+def _refit(
+    whole: Fold, config: Config, outputs: int, epochs: int, seed: int, fold: int, device: torch.device
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Members trained on all rows for the epochs that the cross-validation chose.
+
+    Shape: test predictions [test rows, classes]
+    """
+    width = width_of([whole.train])
+    generators = generators_of(seed, fold, config.members)
+    network = config.build(width.columns, width.cardinalities, outputs, generators).to(device)
+    training = train(network, stack([whole.train], width, device), config, generators)
+    for _ in range(epochs):
+        next(training)
+    test = predict(network, stack([whole.test], width, device).input, config)[0]
+    return test, {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}

@@ -1,0 +1,50 @@
+"""Optimizers by name, the course of the learning rate, and the clipping of each network's gradient."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from models.config import Config, Optimizer, Schedule
+
+
+def build_optimizer(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimizer of torch of that name; all of them work number by number, so packed networks do not meet in it."""
+    lr, decay = config.lr, config.weight_decay
+    match config.optimizer:
+        case Optimizer.SGD:
+            return torch.optim.SGD(parameters, lr=lr, momentum=config.momentum, weight_decay=decay, fused=True)
+        case Optimizer.ADAM:
+            return torch.optim.Adam(parameters, lr=lr, weight_decay=decay, fused=True)
+        case Optimizer.ADAMW:
+            return torch.optim.AdamW(parameters, lr=lr, weight_decay=decay, fused=True)
+        case Optimizer.RMSPROP:
+            return torch.optim.RMSprop(parameters, lr=lr, momentum=config.momentum, weight_decay=decay)
+        case Optimizer.ADAGRAD:
+            return torch.optim.Adagrad(parameters, lr=lr, weight_decay=decay)
+
+
+def rate_at(config: Config, step: int, steps: int) -> float:
+    """The learning rate of a step, counted from 0: a linear rise over the warm-up, then the schedule."""
+    warm = round(config.warmup * steps)
+    if step < warm:
+        return config.lr * (step + 1) / warm
+    if config.schedule is Schedule.CONSTANT:
+        return config.lr
+    return config.lr * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
+
+
+@torch.no_grad()
+def clip_gradients(parameters: Iterable[nn.Parameter], greatest: float) -> None:
+    """Scales each network's gradient down to the norm `greatest`, as if it were alone (Pascanu et al., 2013).
+
+    Shape: parameters [nets, ...]
+    """
+    gradients = [parameter.grad.flatten(1) for parameter in parameters if parameter.grad is not None]
+    norm = torch.stack([gradient.square().sum(1) for gradient in gradients]).sum(0).sqrt()  # [nets]
+    scale = (greatest / norm.clamp_min(1e-12)).clamp_max(1.0).unsqueeze(1)
+    for gradient in gradients:
+        gradient.mul_(scale)

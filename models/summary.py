@@ -1,0 +1,53 @@
+"""Summary: the layers of a pack, their output shapes and parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from models.network import Network
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One layer."""
+
+    layer: str
+    shape: tuple[int, ...]  # of its output: [nets, rows, units]
+    parameters: int  # of one network
+
+
+def summarize(network: Network, columns: int, rows: int = 1) -> list[Line]:
+    """Sends zeros [nets, rows, columns] through, and notes every layer in the order of its computation."""
+    lines: list[Line] = []
+
+    def note(name: str, layer: nn.Module, output: Tensor) -> None:
+        parameters = sum(tensor.numel() for tensor in layer.parameters()) // network.nets
+        lines.append(Line(layer=f"{name} {type(layer).__name__}", shape=tuple(output.shape), parameters=parameters))
+
+    hooks = [
+        layer.register_forward_hook(lambda layer, _, output, name=name: note(name, layer, output))
+        for name, layer in network.named_modules()
+        if name and not list(layer.children())
+    ]
+    try:
+        with torch.no_grad():
+            network(torch.zeros(network.nets, rows, columns, device=next(network.parameters()).device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return lines
+
+
+def text_of(lines: list[Line], nets: int) -> str:
+    """A summary as a table of text, with the totals last."""
+    cells = [("layer", "output [nets, rows, units]", "parameters a network")]
+    cells += [(line.layer, str(list(line.shape)), f"{line.parameters:,}") for line in lines]
+    own = sum(line.parameters for line in lines)
+    cells.append(("total", f"{nets} networks: {own * nets:,} parameters", f"{own:,}"))
+    widths = [max(len(row[column]) for row in cells) for column in range(3)]
+    rows = [f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}".rstrip() for row in cells]
+    rule = "-" * (sum(widths) + 4)
+    return "\n".join([rows[0], rule, *rows[1:-1], rule, rows[-1]])

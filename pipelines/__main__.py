@@ -1,0 +1,225 @@
+"""The command line: `python -m pipelines <command>`. Heavy imports stand inside the commands that need them."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from data.errors import BadDataError, PodiumError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+MOST_FAULTS = 50  # that `check` prints
+INTERRUPTED = 130
+
+Name = Annotated[str, typer.Argument(help="The competition: a file's name in pipelines/competitions/.")]
+Model = Annotated[str | None, typer.Option(help="The candidate; the first one declared by default.")]
+Seed = Annotated[int, typer.Option(help="Of weights, batches and dropout; the folds have their own.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Again = Annotated[bool, typer.Option("--again", help="Train even where a finished run is found.")]
+HomeFolder = Annotated[
+    Path | None,
+    typer.Option("--home", envvar="PODIUM_HOME", help="Holds data/, submissions/, mlruns/; the repository by default."),
+]
+
+
+def _job(name, home, **wanted):  # type: ignore[no-untyped-def]  # typed by Job itself
+    from pipelines.home import Home
+    from pipelines.job import Job
+
+    return Job(name=name, home=Home(home.resolve()) if home else Home(), **wanted)
+
+
+@app.callback()
+def main(debug: Annotated[bool, typer.Option("--debug", help="Show where an error was raised.")] = False) -> None:
+    """Kaggle competitions from the raw files to the submission, with networks."""
+    main.debug = debug  # type: ignore[attr-defined]  # read where errors end
+
+
+@app.command()
+def run(
+    name: Name,
+    model: Model = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    again: Again = False,
+    home: HomeFolder = None,
+) -> None:
+    """From nothing to the submission; the last line is its path."""
+    started = time.perf_counter()
+    from pipelines import stages
+    from pipelines.closing import closing
+
+    job = _job(name, home, model=model, seed=seed, device=device, again=again)
+    trained = stages.train(job)
+    path = stages.submit(job, trained)
+    print(closing(job, trained, seconds=time.perf_counter() - started))
+    _print_path(path)
+
+
+def _print_path(path: Path) -> None:
+    here = Path.cwd()
+    print(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+@app.command()
+def ingest(name: Name, home: HomeFolder = None) -> None:
+    """Read, check and fold the raw files."""
+    from pipelines import stages
+
+    job = _job(name, home)
+    tables = stages.ingest(job).tables
+    print(f"{name}: {len(tables.train):,} train rows in {job.competition.split.folds} folds, "
+          f"{len(tables.test):,} test rows, from {tables.place}")  # fmt: skip
+
+
+@app.command()
+def train(
+    name: Name,
+    model: Model = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    again: Again = False,
+    home: HomeFolder = None,
+) -> None:
+    """Train a candidate, unless a finished run of the same key is there."""
+    from pipelines import stages
+
+    job = _job(name, home, model=model, seed=seed, device=device, again=again)
+    trained = stages.train(job)
+    found = "found" if trained.hit else "trained"
+    print(f"{trained.run.name} {found}: cv {job.competition.metric.name} {trained.run.metrics['cv_score']:.4f}")
+
+
+@app.command()
+def submit(
+    name: Name,
+    model: Model = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    home: HomeFolder = None,
+) -> None:
+    """Write the submission of a candidate; the last line is its path."""
+    from pipelines import stages
+
+    job = _job(name, home, model=model, seed=seed, device=device)
+    _print_path(stages.submit(job, stages.train(job)))
+
+
+@app.command()
+def check(name: Name, home: HomeFolder = None) -> None:
+    """Check the raw files against the declaration and list every fault."""
+    from pipelines import stages
+
+    job = _job(name, home)
+    raw = stages.locate(job)
+    try:
+        tables = stages.read(job, raw)
+    except BadDataError as error:
+        for fault in error.faults[:MOST_FAULTS]:
+            print(f"podium: {fault}", file=sys.stderr)
+        if len(error.faults) > MOST_FAULTS:
+            print(f"podium: and {len(error.faults) - MOST_FAULTS:,} more", file=sys.stderr)
+        raise typer.Exit(error.exit_code) from None
+    print(f"{name}: {raw.place} fits its declaration: {len(tables.train):,} train and {len(tables.test):,} test rows")
+
+
+@app.command()
+def summary(name: Name, model: Model = None, home: HomeFolder = None) -> None:
+    """Print the layers of a candidate's networks, their shapes and parameters."""
+    from pipelines import stages
+    from pipelines.fitting import summary as summarize
+
+    job = _job(name, home, model=model)
+    print(summarize(job.competition, stages.ingest(job).tables, job.competition.candidate(model)[1]))
+
+
+@app.command()
+def repeat(
+    name: Name,
+    times: Annotated[int, typer.Option(min=1, help="How many seeds, counted from the first.")] = 10,
+    first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    model: Model = None,
+    device: Device = "auto",
+    home: HomeFolder = None,
+) -> None:
+    """Cross-validate again over other folds, and print the spread of the score."""
+    from models.devices import resolve
+    from pipelines import stages
+    from pipelines.repeat import repeat as scores_of
+
+    job = _job(name, home, model=model)
+    metric = job.competition.metric.name
+    candidate = job.competition.candidate(model)[1]
+    scores = []
+    tables = stages.ingest(job).tables
+    for seed, score in enumerate(
+        scores_of(job.competition, tables, candidate, range(first, first + times), resolve(device)), start=first
+    ):
+        scores.append(score)
+        print(f"seed {seed}: out-of-fold {metric} {score:.4f}", flush=True)
+    spread = f" +- {statistics.stdev(scores):.4f}" if times > 1 else ""
+    print(f"mean of {times}: {statistics.mean(scores):.4f}{spread}")
+
+
+@app.command()
+def names() -> None:
+    """List the competitions."""
+    from pipelines.competition import names as listed
+
+    print("\n".join(listed()))
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="On 127.0.0.1.")] = 5000,
+    home: HomeFolder = None,
+) -> None:
+    """Open MLflow's own pages over the runs, until Ctrl-C."""
+    import subprocess
+
+    from pipelines.home import Home
+    from pipelines.tracking import Tracker
+
+    folder = (Home(home.resolve()) if home else Home()).mlruns
+    Tracker(folder)
+    database = f"sqlite:///{folder / 'mlflow.db'}"
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", database]
+    raise typer.Exit(subprocess.call([*command, "--host", "127.0.0.1", "--port", str(port)]))
+
+
+def cli(arguments: list[str] | None = None) -> int:
+    """Runs a command and returns its exit code; an error is one line on stderr."""
+    try:
+        return app(args=arguments, prog_name="podium", standalone_mode=False) or 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 64  # EX_USAGE
+    except PodiumError as error:
+        _show(error, str(error))
+        return error.exit_code
+    except OSError as error:
+        _show(error, f"{error.filename or 'a file'}: {error.strerror or error}")
+        return 74  # EX_IOERR
+    except (KeyboardInterrupt, click.Abort) as error:
+        _show(error, "interrupted; the same command goes on where it can")
+        return INTERRUPTED
+
+
+def _show(error: BaseException, line: str) -> None:
+    if getattr(main, "debug", False):
+        traceback.print_exception(error)
+    print(f"podium: {line}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(cli())

@@ -1,0 +1,60 @@
+"""Artifacts: the files of a run: predictions, folds, config, weights and figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from safetensors.torch import save_file
+
+from data.schema import Schema
+from data.tables import Tables
+from models.config import Config
+from models.crossfit import CrossFit
+from pipelines import report
+from pipelines.competition import Competition
+from pipelines.keys import settings
+
+TEST_PREDICTIONS = "test_predictions.parquet"
+
+
+def write(folder: Path, competition: Competition, tables: Tables, config: Config, fit: CrossFit, layers: str) -> None:
+    """Writes all files of a training.
+
+    Args:
+        folder: where to.
+        competition: the declaration.
+        tables: what was trained on.
+        config: how.
+        fit: what came out.
+        layers: the summary of the networks.
+    """
+    schema, metric = competition.schema, competition.metric
+    ids = tables.train[schema.id]
+    pd.DataFrame({schema.id: ids, "fold": tables.fold}).to_parquet(folder / "folds.parquet", index=False)
+    _predictions(ids, fit.oof, schema).assign(
+        fold=tables.fold, target=np.array(schema.labels)[tables.target]
+    ).to_parquet(folder / "oof_predictions.parquet", index=False)
+    _predictions(tables.test[schema.id], fit.test, schema).to_parquet(folder / TEST_PREDICTIONS, index=False)
+    (folder / "config.json").write_text(json.dumps(settings(config), indent=2) + "\n")
+    (folder / "network.txt").write_text(layers + "\n")
+    save_file({name: tensor.contiguous() for name, tensor in fit.weights.items()}, folder / "weights.safetensors")
+    if fit.refit_weights:
+        save_file(fit.refit_weights, folder / "refit_weights.safetensors")
+    curves = report.learning_curves(fit.history, fit.fold_epochs, metric, config.monitor or metric)
+    report.write_png(curves, folder / "learning_curves.png")
+    confusion = report.confusion_matrix(tables.target, fit.oof, schema.labels)
+    report.write_png(confusion, folder / "confusion_matrix.png")
+
+
+def _predictions(ids: pd.Series, predictions: np.ndarray, schema: Schema) -> pd.DataFrame:
+    """The id, and a column a class with its probability."""
+    return pd.DataFrame({schema.id: ids, **dict(zip(schema.labels, predictions.T, strict=True))})
+
+
+def read_test_predictions(folder: Path, schema: Schema) -> tuple[list[str], np.ndarray]:
+    """The ids and the probabilities, float32 [test rows, classes], that `write` wrote."""
+    frame = pd.read_parquet(folder / TEST_PREDICTIONS)
+    return frame[schema.id].tolist(), frame[list(schema.labels)].to_numpy()

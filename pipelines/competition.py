@@ -1,0 +1,71 @@
+"""Competition: everything that is declared about one, and how the declarations are found."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from data.errors import UsageError
+from data.metrics import Metric
+from data.schema import Schema
+from data.splits import Split
+from features.recipe import Recipe
+from models.config import Config
+from submissions.layout import Layout
+
+FOLDER = Path(__file__).parent / "competitions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A model that a competition can train; some models want features of their own."""
+
+    config: Config
+    recipe: Recipe | None = None  # None: the competition's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Competition:
+    """One Kaggle competition. The first candidate is the default model."""
+
+    slug: str  # its name in kaggle.com/c/<slug>, and of its archive
+    schema: Schema
+    split: Split
+    metric: Metric
+    recipe: Recipe
+    candidates: Mapping[str, Candidate]
+    layout: Layout
+
+    def candidate(self, model: str | None) -> tuple[str, Candidate]:
+        """The candidate of a name, or the default, with its name.
+
+        Raises:
+            UsageError: no such candidate.
+        """
+        name = model or next(iter(self.candidates))
+        if name not in self.candidates:
+            raise UsageError(f"MODEL takes {', '.join(self.candidates)}, but got {name!r}")
+        return name, self.candidates[name]
+
+
+def names() -> list[str]:
+    """The names of all competitions: those of the files in pipelines/competitions/."""
+    return sorted(path.stem for path in FOLDER.glob("[!_]*.py"))
+
+
+def find(name: str) -> Competition:
+    """The declaration of a competition.
+
+    Raises:
+        UsageError: no such competition.
+    """
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names())}"
+        raise UsageError(f"there is no competition {name!r}: {hint}")
+    competition = import_module(f"pipelines.competitions.{name}").COMPETITION
+    assert isinstance(competition, Competition), f"{name}.py declares {type(competition)}"
+    return competition

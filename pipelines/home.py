@@ -1,0 +1,48 @@
+"""Home: the folders that the stages read and write."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+KAGGLE_NOTEBOOK = Path("/kaggle/input")  # where Kaggle's own notebooks find a competition's files
+
+
+@dataclass(frozen=True)
+class Home:
+    """The repository's root, or any other folder that holds data/, submissions/ and mlruns/."""
+
+    root: Path = REPOSITORY
+
+    @property
+    def raw(self) -> Path:
+        """The user's own files, a folder a competition."""
+        return self.root / "data" / "raw"
+
+    @property
+    def cache(self) -> Path:
+        """Checked and folded tables, a folder an ingest."""
+        return self.root / "data" / "cache"
+
+    @property
+    def synthetic(self) -> Path:
+        """The twins' files, a folder a competition."""
+        return self.root / "data" / "synthetic"
+
+    @property
+    def submissions(self) -> Path:
+        """Submission files, a folder a competition."""
+        return self.root / "submissions" / "files"
+
+    @property
+    def mlruns(self) -> Path:
+        """What MLflow remembers."""
+        return self.root / "mlruns"
+
+    @staticmethod
+    def archives() -> list[Path]:
+        """The folders that may hold a competition's archive."""
+        named = os.environ.get("KAGGLE_ARCHIVES")
+        return ([Path(named)] if named else []) + ([KAGGLE_NOTEBOOK] if KAGGLE_NOTEBOOK.is_dir() else [])

@@ -1,0 +1,142 @@
+"""Keys: a hash of all that a result depends on, and of nothing else. The import rule is the cache rule.
+
+A key covers the raw bytes, the source of the rooms that the stage may import, and of the competition's own file the
+parts that the stage uses, with every definition they name. Sources are compared as syntax trees without docstrings, so
+that comments and formatting change no key.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from dataclasses import fields
+from enum import Enum
+
+from data.metrics import Metric
+from models.config import Config
+from pipelines.competition import FOLDER
+from pipelines.home import REPOSITORY
+
+INGESTED = ("schema", "split")
+TRAINED = ("metric",)  # beside what was ingested, and the recipe
+
+Setting = str | int | float | bool | None
+
+
+def ingest_key(name: str, data_hash: str) -> str:
+    """The key of a competition's tables."""
+    return _digest(name, data_hash, rooms_source("data"), parts_source(name, INGESTED))
+
+
+def train_key(name: str, data_hash: str, model: str, config: Config, seed: int, device: str) -> str:
+    """The key of a training. The settings count, not the text that says them."""
+    said = (f"{setting}={value}" for setting, value in sorted(settings(config).items()))
+    return _digest(
+        ingest_key(name, data_hash),
+        rooms_source("features", "models"),
+        parts_source(name, TRAINED, model),
+        *(model, type(config).__name__, *said, f"seed={seed}", f"device={device}"),
+    )
+
+
+def settings(config: Config) -> dict[str, Setting]:
+    """A config's fields as plain values: an enum by its value, a metric by its name."""
+    values = {field.name: getattr(config, field.name) for field in fields(config)}
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: object) -> Setting:
+    if isinstance(value, Metric):
+        return value.name
+    if isinstance(value, Enum):
+        return str(value.value)
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"a config's field is a number, a text, an enum or a metric, but got {value!r}")
+
+
+def rooms_source(*rooms: str) -> str:
+    """The syntax of all files at the rooms' own depth."""
+    paths = sorted(path for room in rooms for path in (REPOSITORY / room).glob("*.py"))
+    return "\n".join(f"{path.parent.name}/{path.name} {syntax(path.read_text())}" for path in paths)
+
+
+def parts_source(name: str, parts: tuple[str, ...], model: str | None = None) -> str:
+    """The syntax of some arguments of a competition's declaration, and of the definitions that they reach."""
+    return reached((FOLDER / f"{name}.py").read_text(), parts, model)
+
+
+def syntax(source: str) -> str:
+    """A source without its comments, docstrings and formatting."""
+    return ast.dump(_without_docstrings(ast.parse(source)))
+
+
+def reached(source: str, parts: tuple[str, ...], model: str | None = None) -> str:
+    """What `COMPETITION = Competition(...)` in a source passes for `parts`, with every top-level statement it reaches.
+
+    With a model, the recipe that it takes is a part too. A declaration that is made in another way counts as a whole.
+    """
+    module = _without_docstrings(ast.parse(source))
+    call = next((node.value for node in module.body if isinstance(node, _ASSIGNMENTS) and _declares(node)), None)
+    if not isinstance(call, ast.Call) or call.args or any(keyword.arg is None for keyword in call.keywords):
+        return ast.dump(module)
+    roots: list[ast.AST] = [keyword for keyword in call.keywords if keyword.arg in parts]
+    if model is not None:
+        roots += _recipe_of(call, model)
+    defined: dict[str, list[ast.stmt]] = {}
+    for node in module.body:
+        for name in [] if _declares(node) else _defined(node):
+            defined.setdefault(name, []).append(node)
+    found: set[ast.stmt] = set()
+    waiting: list[ast.AST] = list(roots)
+    while waiting:
+        named = {node.id for node in ast.walk(waiting.pop()) if isinstance(node, ast.Name)}
+        new = {statement for name in named for statement in defined.get(name, [])} - found
+        found |= new
+        waiting += new
+    kept = [node for node in module.body if node in found]
+    return "\n".join(map(ast.dump, [*roots, *kept]))
+
+
+def _recipe_of(call: ast.Call, model: str) -> list[ast.AST]:
+    """The recipe of a candidate: its own where it has one; all candidates where they are not written out."""
+    arguments = {keyword.arg: keyword for keyword in call.keywords}
+    candidates = arguments["candidates"].value
+    if not isinstance(candidates, ast.Dict):
+        return [arguments["candidates"], arguments["recipe"]]
+    for name, candidate in zip(candidates.keys, candidates.values, strict=True):
+        if isinstance(name, ast.Constant) and name.value == model and isinstance(candidate, ast.Call):
+            own = [keyword for keyword in candidate.keywords if keyword.arg == "recipe"]
+            return [*own] or [arguments["recipe"]]
+    return [arguments["candidates"], arguments["recipe"]]
+
+
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
+
+
+def _declares(node: ast.AST) -> bool:
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return any(isinstance(target, ast.Name) and target.id == "COMPETITION" for target in targets)
+
+
+def _defined(node: ast.AST) -> list[str]:
+    """The names that a top-level statement gives a meaning to."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [(alias.asname or alias.name).partition(".")[0] for alias in node.names]
+    return [each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
+
+
+def _without_docstrings(module: ast.Module) -> ast.Module:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+    return module
+
+
+def _digest(*parts: str) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(f"{len(part)} ".encode() + part.encode())
+    return digest.hexdigest()

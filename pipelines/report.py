@@ -1,0 +1,79 @@
+"""Report: the figures of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from data.metrics import Metric
+from models.crossfit import Epoch
+
+SIZE = (9.0, 4.2)  # inches
+MOST_NAMED_CLASSES = 30  # on the axes of a confusion matrix
+BLUE, GREY, ORANGE = "#1f5fa8", "#b8c4d0", "#d9741a"
+
+
+def learning_curves(history: Sequence[Epoch], fold_epochs: Sequence[int], metric: Metric, monitor: Metric) -> Figure:
+    """Train loss, and the out-of-fold scores by epoch: each fold thin, all rows thick, the chosen epochs as dots."""
+    drawn = [(metric, "score", "fold_scores")]
+    if monitor.name != metric.name:
+        drawn.append((monitor, "monitor", "fold_monitors"))
+    figure = Figure(figsize=(SIZE[0] * (1 + len(drawn)) / 2.4, SIZE[1]), layout="constrained")
+    axes = figure.subplots(1, 1 + len(drawn))
+    numbers = [epoch.number for epoch in history]
+    axes[0].plot(numbers, [epoch.train_loss for epoch in history], color=ORANGE)
+    axes[0].set(title="train loss", xlabel="epoch")
+    for ax, (drawn_metric, all_rows, by_fold) in zip(axes[1:], drawn, strict=True):
+        scores = np.array([getattr(epoch, by_fold) for epoch in history])  # [epochs, folds]
+        ax.plot(numbers, scores, color=GREY, linewidth=0.9)
+        for fold, chosen in enumerate(fold_epochs):
+            ax.plot(chosen, scores[chosen - 1, fold], "o", color=GREY, markersize=4)
+        ax.plot(numbers, [getattr(epoch, all_rows) for epoch in history], color=BLUE, linewidth=2, label="all rows")
+        ax.plot([], [], color=GREY, marker="o", markersize=4, label="a fold, and its epoch")
+        ax.set(title=f"out-of-fold {drawn_metric.name}", xlabel="epoch")
+        ax.legend(frameon=False)
+    _quiet(axes)
+    return figure
+
+
+def confusion_matrix(target: np.ndarray, predictions: np.ndarray, labels: Sequence[str]) -> Figure:
+    """Out-of-fold rows by true and predicted class; the shade is the share of the true class.
+
+    Args:
+        target: int64 [rows].
+        predictions: float [rows, classes], probabilities.
+        labels: the classes' names.
+    """
+    count = np.zeros((len(labels), len(labels)), dtype=np.int64)
+    np.add.at(count, (target, predictions.argmax(axis=1)), 1)
+    share = count / count.sum(axis=1, keepdims=True).clip(1)
+    side = min(3.6 + 0.45 * len(labels), 12.0)
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    ax = figure.subplots()
+    image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
+    if len(labels) <= MOST_NAMED_CLASSES:
+        ax.set_xticks(range(len(labels)), labels, rotation=45 if len(labels) > 5 else 0)
+        ax.set_yticks(range(len(labels)), labels)
+        for (row, column), rows in np.ndenumerate(count):
+            shade = "white" if share[row, column] > 0.5 else "black"
+            ax.text(
+                column, row, f"{rows:,}\n{share[row, column]:.0%}", ha="center", va="center", color=shade, fontsize=8
+            )
+    ax.set(xlabel="predicted", ylabel="true", title=f"out-of-fold rows: {len(target):,}")
+    figure.colorbar(image, label="share of the true class", shrink=0.8)
+    return figure
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Renders a figure."""
+    FigureCanvasAgg(figure).print_png(path)
+
+
+def _quiet(axes: np.ndarray) -> None:
+    for ax in axes:
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.grid(alpha=0.25)

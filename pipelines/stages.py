@@ -1,0 +1,180 @@
+"""Stages: ingest, train, submit. Each asks for the one before it, and does nothing that its key says is done."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from data import sources, synthetic, tables
+from data.files import beside
+from data.sources import RawFiles, Source
+from data.tables import Tables
+from models.config import Config
+from models.crossfit import Epoch
+from models.devices import resolve
+from pipelines import artifacts, console, fitting, keys
+from pipelines.competition import Candidate
+from pipelines.job import Job
+from pipelines.origin import versions, working_commit
+from pipelines.tracking import FinishedRun, RunningRun, Tracker, scratch
+from submissions import outbox
+from submissions.check import check, check_sample
+
+TWIN_SUFFIX = "-twin"  # of a twin's experiment and of its folder of submissions
+TWIN_WARNING = "SYNTHETIC TWIN: made-up rows, not the competition's; nothing here can be sent."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingested:
+    """A competition's tables."""
+
+    tables: Tables
+    label: str  # names the experiment and the folder of submissions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A finished run; `hit` when it was found and not made."""
+
+    run: FinishedRun
+    ingested: Ingested
+    model: str
+    config: Config
+    key: str
+    hit: bool
+
+
+def locate(job: Job) -> RawFiles:
+    """The raw files of the first source that has them; the synthetic twin where none has.
+
+    Raises:
+        BadDataError: a source holds some of the files, or a broken archive.
+    """
+    schema = job.competition.schema
+    raw, misses = sources.locate(job.name, job.competition.slug, schema, job.home.raw, job.home.archives())
+    if raw is not None:
+        return raw
+    console.warn(f"{TWIN_WARNING} The real files were not found: {'; '.join(misses)}.")
+    blank = partial(job.competition.layout.blank, schema=schema)
+    twin = synthetic.draw(schema, job.competition.metric, blank, job.competition.split.group)
+    folder = job.home.synthetic / job.name
+    told = {"twin.json": json.dumps({"metric": job.competition.metric.name, "best": twin.best}).encode() + b"\n"}
+    for name, content in (twin.files | told).items():
+        with beside(folder / name) as part:
+            part.write_bytes(content)
+    return RawFiles(source=Source.TWIN, place=str(folder), files=twin.files, best=twin.best)
+
+
+def read(job: Job, raw: RawFiles) -> Tables:
+    """The raw files, checked and folded.
+
+    Raises:
+        BadDataError: they do not fit the declaration.
+    """
+    schema = job.competition.schema
+    found = tables.ingest(raw, schema, job.competition.split)
+    sample = next(name for name in schema.sample if name in raw.files)
+    check_sample(found.sample, job.competition.layout, schema, raw.named(sample))
+    return found
+
+
+def ingest(job: Job) -> Ingested:
+    """The competition's tables, from the cache where the same bytes were read before."""
+    raw = locate(job)
+    folder = job.home.cache / f"{job.name}-{keys.ingest_key(job.name, raw.sha256)[:16]}"
+    if not folder.is_dir():
+        tables.save(read(job, raw), folder)
+    label = job.name + (TWIN_SUFFIX if raw.source is Source.TWIN else "")
+    return Ingested(tables=tables.load(folder, raw), label=label)
+
+
+def train(job: Job) -> Trained:
+    """The finished run of the job's key, found or made."""
+    model, candidate = job.competition.candidate(job.model)
+    device = resolve(job.device)
+    ingested = ingest(job)
+    key = keys.train_key(job.name, ingested.tables.data_hash, model, candidate.config, job.seed, device.type)
+    tracker = Tracker(job.home.mlruns)
+    run = None if job.again else tracker.finished(ingested.label, key)
+    hit = run is not None and (run.artifacts / artifacts.TEST_PREDICTIONS).is_file()
+    if run is None or not hit:
+        run = _train_anew(job, model, candidate, device, ingested, key, tracker)
+    return Trained(run=run, ingested=ingested, model=model, config=candidate.config, key=key, hit=hit)
+
+
+def _train_anew(
+    job: Job, model: str, candidate: Candidate, device: torch.device, ingested: Ingested, key: str, tracker: Tracker
+) -> FinishedRun:
+    competition, config, found = job.competition, candidate.config, ingested.tables
+    tags = {
+        "competition": job.name,
+        "model": model,
+        "seed": str(job.seed),
+        "key": key,
+        "fold_hash": found.fold_hash,
+        "data_hash": found.data_hash,
+        "data_source": str(found.source),
+        "git_commit": working_commit(),
+        "device": device.type,
+        "versions": versions(),
+    }
+    params = {"family": type(config).__name__, "folds": competition.split.folds, **keys.settings(config)}
+    layers = fitting.summary(competition, found, candidate)
+    with tracker.run(ingested.label, f"{model}-{key[:8]}", tags, params) as running:
+        started = time.perf_counter()
+        with console.progress(f"{job.name} {model}", competition.metric) as show:
+            watch = _watch(show, running, competition.metric.name, config)
+            fit = fitting.fit(competition, found, candidate, seed=job.seed, device=device, watch=watch)
+        seconds = time.perf_counter() - started
+        running.log({"cv_score": fit.score, "cv_std": float(np.std(fit.fold_scores)), "train_seconds": seconds})
+        running.log({f"cv_score/fold-{fold}": score for fold, score in enumerate(fit.fold_scores)})
+        with scratch() as folder:
+            artifacts.write(folder, competition, found, config, fit, layers)
+            running.keep(folder)
+    return tracker.read(running.id)
+
+
+def _watch(show: Callable[[Epoch], None], running: RunningRun, metric: str, config: Config) -> Callable[[Epoch], None]:
+    """Tells the progress bar and the run of every epoch."""
+
+    def watch(epoch: Epoch) -> None:
+        show(epoch)
+        series = {"train/loss": epoch.train_loss, f"valid/{metric}": epoch.score}
+        series |= {f"valid/{metric}/fold-{fold}": score for fold, score in enumerate(epoch.fold_scores)}
+        if config.monitor is not None and config.monitor.name != metric:
+            series[f"valid/{config.monitor.name}"] = epoch.monitor
+        running.log(series, step=epoch.number)
+
+    return watch
+
+
+def submit(job: Job, trained: Trained) -> Path:
+    """The submission of a run, checked against the sample file; written unless the same bytes lie there already.
+
+    Raises:
+        RefusedError: Kaggle would not accept it; nothing is written.
+    """
+    schema, layout = job.competition.schema, job.competition.layout
+    sample = trained.ingested.tables.sample
+    ids, predictions = artifacts.read_test_predictions(trained.run.artifacts, schema)
+    frame = layout.frame(ids, predictions, schema, sample)
+    check(frame, sample, layout, schema)
+    folder = job.home.submissions / trained.ingested.label
+    content = outbox.content(frame)
+    before = trained.run.tags.get("submission")
+    if before and (folder / before).is_file() and (folder / before).read_bytes() == content:
+        outbox.copy_latest(content, folder)
+        return folder / before
+    score = trained.run.metrics["cv_score"]
+    path = outbox.put(content, folder, trained.model, score, trained.key, datetime.now())
+    tags = {"submission": path.name, "submission_sha256": outbox.sha256(content)}
+    Tracker(job.home.mlruns).tag(trained.run.id, tags)
+    return path

@@ -1,0 +1,164 @@
+"""Tracking: the only file that knows MLflow. A training is a run; a finished run is what the cache finds again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the machine
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+from mlflow import MlflowClient  # noqa: E402
+from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+
+from data.errors import StorageError  # noqa: E402
+from data.files import alive, beside  # noqa: E402
+
+DATABASE = "mlflow.db"
+FLUSH_SECONDS = 10  # between two writes of a running training's metrics
+BATCH = 1000  # metrics that MLflow takes in one call
+LONGEST_VALUE = 5000  # characters of a tag
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedRun:
+    """A training that ended well."""
+
+    id: str
+    name: str
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+    artifacts: Path
+
+
+class RunningRun:
+    """A training under way: metrics gather in memory and are written in batches."""
+
+    def __init__(self, client: MlflowClient, run: Run) -> None:
+        self.client = client
+        self.id: str = run.info.run_id
+        self._metrics: list[Metric] = []
+        self._flushed = time.monotonic()
+
+    def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Notes figures, and writes them when the last write is some seconds ago."""
+        now = int(time.time() * 1000)
+        self._metrics += [Metric(name, float(value), now, step) for name, value in metrics.items()]
+        if time.monotonic() - self._flushed > FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Writes all that was noted."""
+        for start in range(0, len(self._metrics), BATCH):
+            self.client.log_batch(self.id, metrics=self._metrics[start : start + BATCH])
+        self._metrics = []
+        self._flushed = time.monotonic()
+
+    def keep(self, folder: Path) -> None:
+        """Copies a folder's files to the run's artifacts."""
+        self.client.log_artifacts(self.id, str(folder))
+
+
+class Tracker:
+    """The runs of one home.
+
+    Args:
+        folder: holds `mlflow.db` and `artifacts/`; made where it is not there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        database = folder / DATABASE
+        try:
+            if not database.is_file():
+                with beside(database, overwrite=False) as part:
+                    MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
+            self.client = MlflowClient(f"sqlite:///{database}")
+            self.client.search_experiments(max_results=1)
+        except (MlflowException, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise StorageError(f"{database}: cannot be opened ({reason}): move it away to start a new one") from error
+
+    def experiment(self, name: str) -> str:
+        """The id of an experiment, made where it is not there."""
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        place = (self.folder / "artifacts" / name).resolve()
+        try:
+            return str(self.client.create_experiment(name, artifact_location=place.as_uri()))
+        except MlflowException:
+            found = self.client.get_experiment_by_name(name)  # somebody else was quicker
+            if found is None:
+                raise
+            return str(found.experiment_id)
+
+    def finished(self, experiment: str, key: str) -> FinishedRun | None:
+        """The newest finished run of a key; None where there is none."""
+        where = f"tags.key = '{key}' and attributes.status = 'FINISHED'"
+        runs = self.client.search_runs([self.experiment(experiment)], where, max_results=1)
+        return _finished(runs[0]) if runs else None
+
+    @contextmanager
+    def run(
+        self, experiment: str, name: str, tags: Mapping[str, str], params: Mapping[str, object]
+    ) -> Iterator[RunningRun]:
+        """A run that is FINISHED when the block ends well, KILLED when it is interrupted, FAILED otherwise."""
+        where = self.experiment(experiment)
+        self._end_dead_runs(where)
+        own = {**tags, "host": socket.gethostname(), "pid": str(os.getpid())}
+        run = self.client.create_run(where, run_name=name, tags=own)
+        running = RunningRun(self.client, run)
+        self.client.log_batch(running.id, params=[Param(key, str(value)) for key, value in params.items()])
+        try:
+            yield running
+            running.flush()
+        except BaseException as error:
+            interrupted = isinstance(error, KeyboardInterrupt)
+            if not interrupted:
+                self.tag(running.id, {"error": str(error) or type(error).__name__})
+            self.client.set_terminated(running.id, "KILLED" if interrupted else "FAILED")
+            raise
+        self.client.set_terminated(running.id, "FINISHED")
+
+    def read(self, id: str) -> FinishedRun:
+        """A run by its id."""
+        return _finished(self.client.get_run(id))
+
+    def tag(self, id: str, tags: Mapping[str, str]) -> None:
+        """Adds tags to a run."""
+        self.client.log_batch(id, tags=[RunTag(key, value[:LONGEST_VALUE]) for key, value in tags.items()])
+
+    def _end_dead_runs(self, experiment: str) -> None:
+        """Ends the runs that a killed process of this machine left RUNNING."""
+        where = f"attributes.status = 'RUNNING' and tags.host = '{socket.gethostname()}'"
+        for run in self.client.search_runs([experiment], where):
+            if not alive(int(run.data.tags.get("pid", 0))):
+                self.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _finished(run: Run) -> FinishedRun:
+    return FinishedRun(
+        id=run.info.run_id,
+        name=run.info.run_name,
+        metrics=run.data.metrics,
+        tags=run.data.tags,
+        artifacts=Path(run.info.artifact_uri.removeprefix("file://")),
+    )
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for artifacts on their way to a run."""
+    with tempfile.TemporaryDirectory(prefix="podium-") as folder:
+        yield Path(folder)

@@ -1,0 +1,1 @@
+"""Predictions to the file that Kaggle accepts."""

@@ -1,0 +1,86 @@
+"""Synthetic twins: files that fit the declaration, the same for a seed, with a score that a model can nearly reach."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from pandera.pandas import Check, Column, DataFrameSchema
+from sklearn.linear_model import LogisticRegression
+
+from data.metrics import ACCURACY, LOG_LOSS
+from data.schema import Schema
+from data.sources import RawFiles, Source
+from data.splits import Split
+from data.synthetic import draw
+from data.tables import ingest
+from features.tabular import tabular
+from submissions.check import check_sample
+from submissions.layout import Labels, Probabilities
+from tests.toy import SCHEMA
+
+MANY = Schema(
+    id="id",
+    target="class",
+    classes=tuple(f"Class_{number}" for number in range(1, 10)),
+    columns=DataFrameSchema({f"feat_{number}": Column(int, Check.ge(0)) for number in range(20)}),
+    train_rows=3000,
+    test_rows=300,
+)
+TEXTS = Schema(
+    id="PhraseId",
+    target="Sentiment",
+    classes=(0, 1, 2, 3, 4),
+    columns=DataFrameSchema({"SentenceId": Column(int), "Phrase": Column(str)}),
+    train_rows=500,
+    test_rows=100,
+    separator="\t",
+)
+TOY = replace(SCHEMA, train_rows=900, test_rows=100)
+CASES = [(TOY, Labels(), None), (MANY, Probabilities(), None), (TEXTS, Labels(), "SentenceId")]
+
+
+def tables_of(schema, layout, group):
+    twin = draw(schema, ACCURACY, partial(layout.blank, schema=schema), group)
+    raw = RawFiles(source=Source.TWIN, place="twin", files=twin.files, best=twin.best)
+    return ingest(raw, schema, Split(folds=5, group=group))
+
+
+@pytest.mark.parametrize(("schema", "layout", "group"), CASES)
+def test_the_twin_fits_the_declaration_it_was_drawn_from(schema, layout, group):
+    tables = tables_of(schema, layout, group)
+    check_sample(tables.sample, layout, schema, "sample")
+    assert (len(tables.train), len(tables.test)) == (schema.train_rows, schema.test_rows)
+    shares = np.bincount(tables.target) / len(tables.target)
+    assert shares.min() > 0.5 / len(schema.classes)
+    assert 0.85 < tables.best < 0.95
+
+
+@pytest.mark.parametrize(("schema", "layout", "group"), CASES)
+def test_a_seed_draws_the_same_bytes(schema, layout, group):
+    drawn = [draw(schema, LOG_LOSS, partial(layout.blank, schema=schema), group, seed=seed) for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1]
+    assert drawn[0].files != drawn[2].files
+
+
+@pytest.mark.parametrize(
+    ("schema", "recipe"),
+    [
+        (TOY, tabular(numbers=["height", "count"], categories=["colour"])),
+        (MANY, tabular(counts=MANY.names)),
+    ],
+)
+def test_a_plain_model_comes_near_the_best_and_none_beyond(schema, recipe):
+    tables = tables_of(schema, Labels(), None)
+    fold = recipe.encode(tables, 0)
+    model = LogisticRegression(max_iter=2000).fit(fold.train.input, fold.train.target)
+    score = model.score(fold.valid.input, fold.valid.target)
+    assert 0.95 * tables.best < score < tables.best + 0.05
+
+
+def test_no_more_than_some_thousand_rows_are_drawn():
+    schema = replace(MANY, train_rows=10**6, test_rows=10**6)
+    twin = draw(schema, ACCURACY, partial(Labels().blank, schema=schema))
+    assert [content.count(b"\n") for content in twin.files.values()] == [4001, 4001, 4001]

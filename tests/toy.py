@@ -1,0 +1,116 @@
+"""A small competition: 60 labelled rows, 20 to predict."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from pandera.pandas import Check, Column, DataFrameSchema
+
+from data.datasets import Fold, TabularDataset
+from data.schema import Schema
+from data.sources import RawFiles, Source
+from data.splits import Split
+
+SCHEMA = Schema(
+    id="id",
+    target="label",
+    classes=("no", "yes"),
+    columns=DataFrameSchema(
+        {
+            "height": Column(float, Check.in_range(0, 3), nullable=True),
+            "count": Column(int, Check.ge(0)),
+            "colour": Column(str, Check.isin(["red", "green", "blue"])),
+            "remark": Column(str, nullable=True),
+        }
+    ),
+    train_rows=60,
+    test_rows=20,
+)
+SPLIT = Split(folds=3)
+
+
+@dataclass
+class Toy:
+    """Lines of the three files, header first."""
+
+    train: list[str]
+    test: list[str]
+    sample: list[str]
+    encoding: str = "utf-8"
+    extra: dict[str, bytes] = field(default_factory=dict)
+
+    def copy(self) -> Toy:
+        return replace(self, train=list(self.train), test=list(self.test), sample=list(self.sample))
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        named = {"train.csv": self.train, "test.csv": self.test, "sample_submission.csv": self.sample}
+        text = {name: ("\n".join(lines) + "\n").encode(self.encoding) for name, lines in named.items()}
+        return text | self.extra
+
+    @property
+    def raw(self) -> RawFiles:
+        return RawFiles(source=Source.RAW, place="raw", files=self.files)
+
+
+def _toy() -> Toy:
+    generator = np.random.default_rng(0)
+    rows = []
+    for row in range(80):
+        height, count = generator.uniform(1, 2), generator.integers(0, 9)
+        colour = ["red", "green", "blue"][generator.integers(3)]
+        label = "yes" if height + count / 9 + generator.normal() / 4 > 2 else "no"
+        rows.append((f"{row},{height:.3f},{count},{colour},", label))
+    return Toy(
+        train=["id,height,count,colour,remark,label", *(cells + "," + label for cells, label in rows[:60])],
+        test=["id,height,count,colour,remark", *(cells for cells, _ in rows[60:])],
+        sample=["id,label", *(f"{row},no" for row in range(60, 80))],
+    )
+
+
+TOY = _toy()
+
+
+def write_zip(path: Path, files: dict[str, bytes]) -> Path:
+    """An archive with these members."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(zip_bytes(files))
+    return path
+
+
+def zip_bytes(files: dict[str, bytes]) -> bytes:
+    """An archive's bytes."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def folds_of(
+    rows: int = 120, columns: int = 6, classes: int = 2, folds: int = 3, noise: float = 1.0, seed: int = 0
+) -> list[Fold]:
+    """Folds of normal numbers whose class is the greatest of noisy linear scores."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, columns, generator=generator)
+    scores = x @ torch.randn(columns, classes, generator=generator)
+    target = (scores + noise * torch.randn(rows, classes, generator=generator)).argmax(dim=1)
+    fold = torch.arange(rows) % folds
+
+    def dataset(chosen: torch.Tensor) -> TabularDataset:
+        return TabularDataset(input=x[chosen], target=target[chosen])
+
+    return [
+        Fold(
+            train=dataset(fold != number),
+            valid=dataset(fold == number),
+            test=dataset(fold == 0),
+            valid_rows=torch.where(fold == number)[0],
+        )
+        for number in range(folds)
+    ]
