@@ -20,6 +20,7 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
+from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from data.errors import StorageError  # noqa: E402
 from data.files import alive, beside  # noqa: E402
@@ -41,6 +42,15 @@ class FinishedRun:
     artifacts: Path
 
 
+@contextmanager
+def _errors_told(line: str) -> Iterator[None]:
+    """Turns MLflow's and the database's errors into one line."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        raise StorageError(f"{line} ({str(error).splitlines()[0]})") from error
+
+
 class RunningRun:
     """A training under way: metrics gather in memory and are written in batches."""
 
@@ -59,14 +69,16 @@ class RunningRun:
 
     def flush(self) -> None:
         """Writes all that was noted."""
-        for start in range(0, len(self._metrics), BATCH):
-            self.client.log_batch(self.id, metrics=self._metrics[start : start + BATCH])
+        with _errors_told("the run's metrics cannot be written"):
+            for start in range(0, len(self._metrics), BATCH):
+                self.client.log_batch(self.id, metrics=self._metrics[start : start + BATCH])
         self._metrics = []
         self._flushed = time.monotonic()
 
     def keep(self, folder: Path) -> None:
         """Copies a folder's files to the run's artifacts."""
-        self.client.log_artifacts(self.id, str(folder))
+        with _errors_told("the run's files cannot be written"):
+            self.client.log_artifacts(self.id, str(folder))
 
 
 class Tracker:
@@ -79,15 +91,12 @@ class Tracker:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         database = folder / DATABASE
-        try:
+        with _errors_told(f"{database}: cannot be opened: move it away to start a new one"):
             if not database.is_file():
                 with beside(database, overwrite=False) as part:
                     MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
             self.client = MlflowClient(f"sqlite:///{database}")
             self.client.search_experiments(max_results=1)
-        except (MlflowException, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise StorageError(f"{database}: cannot be opened ({reason}): move it away to start a new one") from error
 
     def experiment(self, name: str) -> str:
         """The id of an experiment, made where it is not there."""
@@ -114,12 +123,12 @@ class Tracker:
         self, experiment: str, name: str, tags: Mapping[str, str], params: Mapping[str, object]
     ) -> Iterator[RunningRun]:
         """A run that is FINISHED when the block ends well, KILLED when it is interrupted, FAILED otherwise."""
-        where = self.experiment(experiment)
-        self._end_dead_runs(where)
         own = {**tags, "host": socket.gethostname(), "pid": str(os.getpid())}
-        run = self.client.create_run(where, run_name=name, tags=own)
-        running = RunningRun(self.client, run)
-        self.client.log_batch(running.id, params=[Param(key, str(value)) for key, value in params.items()])
+        with _errors_told("a run cannot be started"):
+            where = self.experiment(experiment)
+            self._end_dead_runs(where)
+            running = RunningRun(self.client, self.client.create_run(where, run_name=name, tags=own))
+            self.client.log_batch(running.id, params=[Param(key, str(value)) for key, value in params.items()])
         try:
             yield running
             running.flush()
@@ -137,7 +146,8 @@ class Tracker:
 
     def tag(self, id: str, tags: Mapping[str, str]) -> None:
         """Adds tags to a run."""
-        self.client.log_batch(id, tags=[RunTag(key, value[:LONGEST_VALUE]) for key, value in tags.items()])
+        with _errors_told("the run's tags cannot be written"):
+            self.client.log_batch(id, tags=[RunTag(key, value[:LONGEST_VALUE]) for key, value in tags.items()])
 
     def _end_dead_runs(self, experiment: str) -> None:
         """Ends the runs that a killed process of this machine left RUNNING."""

@@ -71,7 +71,7 @@ class Labels(Layout):
             return f"the labels are {labels.dtype}, the classes {wanted}"
         odd = labels[~labels.isin(schema.classes)]
         if len(odd):
-            return f"row {odd.index[0] + 2} has the label {odd.iloc[0]!r}, which is no class"
+            return f"row {odd.index[0] + 2} has the label '{odd.iloc[0]}', which is no class"
         return None
 
 

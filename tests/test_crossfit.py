@@ -1,0 +1,152 @@
+"""Crossfit: out-of-fold means out of fold, the ensemble chooses the epoch, the refit joins the test prediction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from data.datasets import Fold
+from data.metrics import ACCURACY, LOG_LOSS
+from models.config import Loss
+from models.crossfit import DivergedError, crossfit
+from models.losses import outputs_of
+from models.mlp import MLPConfig
+from models.pack import stack, width_of
+from models.training import generators_of, predict
+from tests.toy import folds_of
+
+CONFIG = MLPConfig(width=16, depth=1, members=4, epochs=12, batch=16, lr=0.03, refit=False, monitor=LOG_LOSS)
+
+
+def whole_of(folds) -> Fold:
+    train = folds[0].train
+    rows = torch.cat([train.input, folds[0].valid.input]), torch.cat([train.target, folds[0].valid.target])
+    whole = replace(train, input=rows[0], target=rows[1])
+    return Fold(train=whole, valid=replace(train, input=rows[0][:0], target=rows[1][:0]),
+                test=folds[0].test, valid_rows=torch.arange(0))  # fmt: skip
+
+
+def target_of(folds) -> np.ndarray:
+    target = np.empty(sum(len(fold.valid) for fold in folds), dtype=np.int64)
+    for fold in folds:
+        target[fold.valid_rows] = fold.valid.target
+    return target
+
+
+def test_labels_that_mean_nothing_score_like_chance():
+    folds = folds_of(rows=600, noise=1e6)
+    assert crossfit(folds, None, replace(CONFIG, members=2), 2, ACCURACY).score == pytest.approx(0.5, abs=0.07)
+
+
+def test_every_fold_stands_at_the_epoch_that_its_ensemble_scored_best_in():
+    folds = folds_of(rows=90, noise=2.0)  # little and noisy: the folds overfit, each at its own time
+    fit = crossfit(folds, None, replace(CONFIG, epochs=40, patience=40), 2, ACCURACY)
+    for fold, chosen in enumerate(fit.fold_epochs):
+        scores = [epoch.fold_monitors[fold] for epoch in fit.history]
+        assert chosen == 1 + int(np.argmin(scores))
+        rows = folds[fold].valid_rows
+        assert LOG_LOSS.score(folds[fold].valid.target.numpy(), fit.oof[rows]) == pytest.approx(min(scores))
+    assert min(fit.fold_epochs) < 40
+    assert len(set(fit.fold_epochs)) > 1
+
+
+def test_the_kept_weights_give_the_kept_predictions():
+    folds = folds_of(rows=90, noise=2.0)
+    fit = crossfit(folds, None, CONFIG, 2, ACCURACY)
+    width = width_of([fold.train for fold in folds])
+    generators = [each for fold in range(3) for each in generators_of(0, fold, CONFIG.members)]
+    network = CONFIG.build(width.columns, (), outputs_of(CONFIG.loss, 2), generators)
+    network.load_state_dict(fit.weights)
+    found = predict(network, stack([fold.valid for fold in folds], width, torch.device("cpu")).input, CONFIG)
+    for fold, shares in zip(folds, found.numpy(), strict=True):
+        np.testing.assert_allclose(shares[: len(fold.valid)], fit.oof[fold.valid_rows], atol=1e-6)
+
+
+def test_an_epochs_score_is_that_of_all_out_of_fold_rows():
+    folds = folds_of()
+    fit = crossfit(folds, None, replace(CONFIG, epochs=1), 2, ACCURACY)
+    assert fit.history[0].score == fit.score == ACCURACY.score(target_of(folds), fit.oof)
+    assert fit.history[0].fold_scores == fit.fold_scores
+
+
+def test_training_ends_when_every_fold_has_lost_patience():
+    folds = folds_of(rows=90, noise=2.0)
+    fit = crossfit(folds, None, replace(CONFIG, epochs=300, patience=3, lr=0.1), 2, ACCURACY)
+    assert len(fit.history) == max(fit.fold_epochs) + 3 < 300
+
+
+def test_a_fold_that_lost_patience_does_not_come_back():
+    folds = folds_of(rows=90, noise=2.0)
+    config = replace(CONFIG, epochs=60, patience=2, lr=0.1)
+    fit = crossfit(folds, None, config, 2, ACCURACY)
+    alone = crossfit([replace(folds[0], valid_rows=torch.arange(30))], None, config, 2, ACCURACY)
+    assert alone.fold_epochs[0] == fit.fold_epochs[0]
+
+
+def test_the_watcher_sees_every_epoch_and_may_stop():
+    seen = []
+
+    def watch(epoch):
+        seen.append(epoch.number)
+        if epoch.number == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        crossfit(folds_of(), None, CONFIG, 2, ACCURACY, watch=watch)
+    assert seen == [1, 2, 3]
+
+
+def test_the_refit_joins_the_test_prediction_and_nothing_else():
+    folds = folds_of(rows=90, noise=2.0)
+    without = crossfit(folds, None, CONFIG, 2, ACCURACY)
+    refitted = crossfit(folds, whole_of(folds), CONFIG, 2, ACCURACY)
+    assert refitted.oof.tobytes() == without.oof.tobytes()
+    assert (refitted.test != without.test).any()
+    own = refitted.test * 4 - without.test * 3  # the mean of 3 folds and the refit, times 4
+    np.testing.assert_allclose(own.sum(axis=1), 1, atol=1e-5)
+    assert (own >= -1e-5).all()
+    assert {name: tensor.shape[0] for name, tensor in refitted.refit_weights.items()} == dict.fromkeys(
+        without.weights, 4
+    )
+
+
+def test_the_test_prediction_is_the_mean_of_all_networks():
+    folds = folds_of()
+    fit = crossfit(folds, None, replace(CONFIG, epochs=1), 2, ACCURACY)
+    np.testing.assert_allclose(fit.test.sum(axis=1), 1, atol=1e-5)
+    assert fit.test.shape == (len(folds[0].test), 2)
+
+
+def test_a_training_that_runs_into_no_numbers_says_so():
+    folds = folds_of()
+    huge = [replace(fold, train=replace(fold.train, input=fold.train.input * 1e30)) for fold in folds]
+    with pytest.raises(DivergedError, match=r"^the training diverged in fold 0, 1, 2: lower lr, or set clip$"):
+        crossfit(huge, None, replace(CONFIG, lr=1e20), 2, ACCURACY)
+
+
+def test_folds_of_unequal_size_and_width_are_padded():
+    folds = folds_of(rows=100)
+    narrow = replace(folds[1], **{
+        name: replace(getattr(folds[1], name), input=getattr(folds[1], name).input[:, :4])
+        for name in ("train", "valid", "test")
+    })  # fmt: skip
+    fit = crossfit([folds[0], narrow, folds[2]], None, CONFIG, 2, ACCURACY)
+    assert np.isfinite(fit.oof).all()
+    assert len(fit.oof) == 100
+
+
+@pytest.mark.parametrize("loss", list(Loss))
+def test_outputs_are_probabilities_of_two_classes(loss):
+    fit = crossfit(folds_of(), None, replace(CONFIG, loss=loss), 2, ACCURACY)
+    np.testing.assert_allclose(fit.oof.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_comes_to_the_score_of_the_cpu():
+    folds = folds_of(rows=240, noise=0.3)
+    scores = [crossfit(folds, None, CONFIG, 2, LOG_LOSS, device=device).score for device in ("cpu", "cuda")]
+    assert scores[0] == pytest.approx(scores[1], abs=0.02)

@@ -1,0 +1,126 @@
+"""The tabular recipe, and what every recipe must keep: a fold learns from its train rows and from nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.preprocessing import FunctionTransformer
+
+from data.tables import ingest
+from features.tabular import TabularEncoder, tabular
+from pipelines import competition
+from pipelines.competition import find
+from tests.toy import SCHEMA, SPLIT, TOY
+from tests.twins import twin_tables
+
+
+def tall(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.assign(tall=(rows["height"] > 1.5).astype(float))
+
+
+TOY_RECIPES = {
+    "numbers": tabular(numbers=["height", "count"]),
+    "counts": tabular(counts=["count"]),
+    "categories": tabular(categories=["colour", "remark"]),
+    "embedded": tabular(numbers=["height"], embedded=["colour", "count"]),
+    "derived": tabular(numbers=["tall"], derive=[FunctionTransformer(tall)]),
+}
+COMPETITION_RECIPES = {
+    f"{name}-{model}": (name, candidate.recipe or find(name).recipe)
+    for name in competition.names()
+    for model, candidate in find(name).candidates.items()
+}
+CASES = [
+    *((lambda: ingest(TOY.raw, SCHEMA, SPLIT), recipe) for recipe in TOY_RECIPES.values()),
+    *((lambda name=name: twin_tables(name), recipe) for name, recipe in COMPETITION_RECIPES.values()),
+]
+every_recipe = pytest.mark.parametrize(("tables_of", "recipe"), CASES, ids=[*TOY_RECIPES, *COMPETITION_RECIPES])
+
+
+@every_recipe
+def test_rows_that_are_held_out_change_nothing_that_is_learned(tables_of, recipe):
+    tables = tables_of()
+    before = recipe.encode(tables, 1)
+    held_out = np.flatnonzero(tables.fold == 1)
+    swapped = tables.train.copy()
+    swapped.iloc[held_out] = tables.train.iloc[held_out[::-1]].to_numpy()  # other rows, other labels
+    target = tables.target.copy()
+    target[held_out] = 1 - np.minimum(target[held_out], 1)
+    after = recipe.encode(replace(tables, train=swapped, target=target, test=tables.test[::-1]), 1)
+    np.testing.assert_array_equal(before.train.input, after.train.input)
+    np.testing.assert_array_equal(before.valid.input, after.valid.input.flip(0))
+    np.testing.assert_array_equal(before.test.input, after.test.input.flip(0))
+
+
+@every_recipe
+def test_a_row_never_sees_its_own_label(tables_of, recipe):
+    tables = tables_of()
+    before = recipe.encode(tables, None).train.input
+    for row in range(0, len(tables.target), max(1, len(tables.target) // 12)):
+        target = tables.target.copy()
+        target[row] = (target[row] + 1) % 2
+        after = recipe.encode(replace(tables, target=target), None).train.input
+        np.testing.assert_allclose(before[row], after[row], atol=0.02)  # the scaler's mean may move a hair
+
+
+@every_recipe
+def test_shapes_targets_and_rows_belong_together(tables_of, recipe):
+    tables = tables_of()
+    folds = [recipe.encode(tables, fold) for fold in range(tables.fold.max() + 1)]
+    rows = np.concatenate([fold.valid_rows for fold in folds])
+    assert sorted(rows) == list(range(len(tables.target)))
+    for fold in folds:
+        np.testing.assert_array_equal(fold.valid.target, tables.target[fold.valid_rows])
+        assert len(fold.train) + len(fold.valid) == len(tables.target)
+        assert len(fold.test) == len(tables.test)
+        assert (fold.test.target == -1).all()
+        assert fold.train.input.shape[1] == fold.valid.input.shape[1] == fold.test.input.shape[1]
+        for data in (fold.train, fold.valid, fold.test):
+            assert data.input.isfinite().all()
+    whole = recipe.encode(tables, None)
+    assert (len(whole.train), len(whole.valid)) == (len(tables.target), 0)
+
+
+def frame(**columns) -> pd.DataFrame:
+    return pd.DataFrame(columns)
+
+
+def test_numbers_are_standardised_and_missing_ones_flagged():
+    encoder = TabularEncoder(numbers=("x",))
+    train = encoder.fit_transform(frame(x=[1.0, 3.0, np.nan, 2.0]), np.zeros(4))
+    np.testing.assert_allclose(train.mean(axis=0), 0, atol=1e-6)
+    np.testing.assert_allclose(train.std(axis=0), 1, atol=1e-6)
+    assert train.shape == (4, 2)
+    missing = encoder.transform(frame(x=[np.nan, 2.0]))
+    assert missing[0, 0] == missing[1, 0]  # the median
+    assert missing[0, 1] > 0 > missing[1, 1]
+    assert encoder.columns_ == ("numbers__x", "numbers__missingindicator_x")
+
+
+def test_a_number_that_no_train_row_has_is_harmless():
+    encoder = TabularEncoder(numbers=("x",))
+    encoder.fit_transform(frame(x=[np.nan, np.nan]), np.zeros(2))
+    assert np.isfinite(encoder.transform(frame(x=[5.0, np.nan]))).all()
+
+
+def test_counts_lose_their_long_tail():
+    counts = TabularEncoder(counts=("x",)).fit_transform(frame(x=[0, 9, 99, 999]), np.zeros(4))
+    np.testing.assert_allclose(np.diff(counts[:, 0]), np.diff(counts[:, 0])[0], rtol=1e-5)
+
+
+def test_categories_are_one_hot_and_an_unseen_one_is_nothing():
+    encoder = TabularEncoder(categories=("c", "n"))
+    train = encoder.fit_transform(frame(c=["a", None, "b"], n=[1, 2, 2]), np.zeros(3))
+    assert train.tolist() == [[0, 1, 0, 1, 0], [1, 0, 0, 0, 1], [0, 0, 1, 0, 1]]
+    assert encoder.transform(frame(c=["z"], n=[3])).tolist() == [[0, 0, 0, 0, 0]]
+
+
+def test_embedded_codes_come_last_and_an_unseen_one_is_zero():
+    encoder = TabularEncoder(numbers=("x",), embedded=("c", "d"))
+    train = encoder.fit_transform(frame(x=[1.0, 2.0], c=["a", "b"], d=["u", "u"]), np.zeros(2))
+    assert train[:, 1:].tolist() == [[1, 1], [2, 1]]
+    assert encoder.cardinalities_ == (3, 2)
+    assert encoder.transform(frame(x=[1.0], c=["z"], d=["v"]))[:, 1:].tolist() == [[0, 0]]

@@ -1,0 +1,85 @@
+"""Tracking: runs that end as they should, and are found again."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+from mlflow import MlflowClient
+
+from data.errors import StorageError
+from pipelines.tracking import DATABASE, Tracker
+
+
+@pytest.fixture
+def tracker(home) -> Tracker:
+    return Tracker(home.mlruns)
+
+
+def status_of(tracker, id):
+    return tracker.client.get_run(id).info.status
+
+
+def test_a_run_is_found_by_its_key_once_it_is_finished(tracker, tmp_path):
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file.txt").write_text("artifact")
+    assert tracker.finished("toy", "k") is None
+    with tracker.run("toy", "mlp-k", {"key": "k"}, {"width": 3, "clip": None}) as running:
+        running.log({"cv_score": 0.5, "valid/accuracy/fold-0": 0.4}, step=1)
+        running.log({"cv_score": 0.75}, step=2)
+        running.keep(tmp_path / "kept")
+        assert tracker.finished("toy", "k") is None
+    found = tracker.finished("toy", "k")
+    assert (found.id, found.name, found.metrics["cv_score"]) == (running.id, "mlp-k", 0.75)
+    assert (found.artifacts / "file.txt").read_text() == "artifact"
+    assert tracker.finished("toy", "other") is None
+    assert tracker.finished("other", "k") is None
+    run = MlflowClient(f"sqlite:///{tracker.folder / DATABASE}").get_run(running.id)  # what MLflow itself sees
+    assert run.data.params == {"width": "3", "clip": "None"}
+    history = tracker.client.get_metric_history(running.id, "cv_score")
+    assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.75)]
+
+
+def test_a_thousand_metrics_and_more_are_written(tracker):
+    with tracker.run("toy", "mlp", {"key": "k"}, {}) as running:
+        for step in range(1100):
+            running.log({"a": step, "b": step}, step=step)
+    assert tracker.finished("toy", "k").metrics == {"a": 1099, "b": 1099}
+    assert len(tracker.client.get_metric_history(running.id, "a")) == 1100
+
+
+@pytest.mark.parametrize(("error", "status"), [(ValueError("why"), "FAILED"), (KeyboardInterrupt(), "KILLED")])
+def test_a_run_that_is_broken_off_says_how(tracker, error, status):
+    with pytest.raises(type(error)), tracker.run("toy", "mlp", {"key": "k"}, {}) as running:
+        raise error
+    assert status_of(tracker, running.id) == status
+    assert tracker.finished("toy", "k") is None
+    if status == "FAILED":
+        assert tracker.client.get_run(running.id).data.tags["error"] == "why"
+
+
+def test_runs_of_killed_processes_end_when_the_next_one_starts(tracker):
+    where = tracker.experiment("toy")
+    dead, living, elsewhere = (
+        tracker.client.create_run(where, tags={"pid": pid, "host": host}).info.run_id
+        for pid, host in (
+            ("999999999", socket.gethostname()),
+            (str(os.getppid()), socket.gethostname()),
+            ("999999999", "elsewhere"),
+        )
+    )
+    with tracker.run("toy", "mlp", {}, {}):
+        pass
+    assert [status_of(tracker, run) for run in (dead, living, elsewhere)] == ["KILLED", "RUNNING", "RUNNING"]
+
+
+def test_a_database_that_is_none_is_a_storage_error(tmp_path):
+    (tmp_path / DATABASE).write_text("not a database, and long enough to be read as one" * 100)
+    with pytest.raises(StorageError, match=r"mlflow\.db: cannot be opened: move it away .*not a database"):
+        Tracker(tmp_path)
+
+
+def test_a_new_database_appears_whole(tmp_path):
+    Tracker(tmp_path / "new")
+    assert os.listdir(tmp_path / "new") == [DATABASE]
