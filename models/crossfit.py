@@ -27,7 +27,6 @@ class Epoch:
     """One epoch of all folds, scored on the rows that each fold holds out, by the mean of the fold's members."""
 
     number: int  # from 1
-    epochs: int  # at most
     train_loss: float  # mean of all networks
     score: float  # over all out-of-fold rows
     fold_scores: tuple[float, ...]
@@ -97,7 +96,6 @@ def crossfit(
             oof[at] = found[: len(at)]
         epoch = Epoch(
             number=number,
-            epochs=config.epochs,
             train_loss=float(losses.mean()),
             score=metric.score(target, oof),
             fold_scores=tuple(metric.score(target[at], oof[at]) for at in rows),

@@ -7,15 +7,15 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import click
 import typer
 
-from data.errors import BadDataError, PodiumError
+from data.errors import BadDataError, PodiumError, UsageError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
+TyperUsageError: Any = typer.BadParameter.__bases__[0]  # typer does not export it
 MOST_FAULTS = 50  # that `check` prints
 INTERRUPTED = 130
 
@@ -153,18 +153,17 @@ def repeat(
     """Cross-validate again over other folds, and print the spread of the score."""
     from models.devices import resolve
     from pipelines import stages
-    from pipelines.repeat import repeat as scores_of
+    from pipelines.repeat import repeat as fits_of
 
     job = _job(name, home, model=model)
     metric = job.competition.metric.name
     candidate = job.competition.candidate(model)[1]
-    scores = []
+    scores: list[float] = []
     tables = stages.ingest(job).tables
-    for seed, score in enumerate(
-        scores_of(job.competition, tables, candidate, range(first, first + times), resolve(device)), start=first
-    ):
-        scores.append(score)
-        print(f"seed {seed}: out-of-fold {metric} {score:.4f}", flush=True)
+    seeds = range(first, first + times)
+    for seed, fit in zip(seeds, fits_of(job.competition, tables, candidate, seeds, resolve(device)), strict=True):
+        scores.append(fit.score)
+        print(f"seed {seed}: out-of-fold {metric} {fit.score:.4f}", flush=True)
     spread = f" +- {statistics.stdev(scores):.4f}" if times > 1 else ""
     print(f"mean of {times}: {statistics.mean(scores):.4f}{spread}")
 
@@ -183,34 +182,26 @@ def ui(
     home: HomeFolder = None,
 ) -> None:
     """Open MLflow's own pages over the runs, until Ctrl-C."""
-    import subprocess
-
     from pipelines.home import Home
-    from pipelines.tracking import Tracker
+    from pipelines.tracking import serve
 
-    folder = (Home(home.resolve()) if home else Home()).mlruns
-    Tracker(folder)
-    database = f"sqlite:///{folder / 'mlflow.db'}"
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", database]
-    raise typer.Exit(subprocess.call([*command, "--host", "127.0.0.1", "--port", str(port)]))
+    raise typer.Exit(serve((Home(home.resolve()) if home else Home()).mlruns, port))
 
 
 def cli(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code; an error is one line on stderr."""
     try:
         return app(args=arguments, prog_name="podium", standalone_mode=False) or 0
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 64  # EX_USAGE
+    except TyperUsageError as error:
+        _show(error, f"{error.format_message()} (see --help)")
+        return UsageError.exit_code
     except PodiumError as error:
         _show(error, str(error))
         return error.exit_code
     except OSError as error:
         _show(error, f"{error.filename or 'a file'}: {error.strerror or error}")
         return 74  # EX_IOERR
-    except (KeyboardInterrupt, click.Abort) as error:
+    except (KeyboardInterrupt, typer.Abort) as error:
         _show(error, "interrupted; the same command goes on where it can")
         return INTERRUPTED
 

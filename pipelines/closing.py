@@ -20,13 +20,14 @@ def closing(job: Job, trained: Trained, seconds: float) -> str:
     members = f"{job.competition.split.folds} folds x {config.members} members"
     if config.refit:
         members += f", and {config.members} on all rows"
-    took = "found: nothing was trained" if trained.hit else f"trained in {metrics['train_seconds']:.1f} s"
+    device = trained.run.tags["device"]
+    took = "found: nothing was trained" if trained.hit else f"trained in {metrics['train_seconds']:.1f} s on {device}"
     lines = {
         "data": f"{tables.source}: {tables.place}",
         "rows": f"{len(tables.train):,} train, {len(tables.test):,} test",
         "networks": f"{trained.model}: {members}",
         f"cv {metric.name}": f"{metrics['cv_score']:.4f}, standard deviation over folds {metrics['cv_std']:.4f}",
-        "run": f"{trained.run.name}, {took} on {trained.run.tags['device']}",
+        "run": f"{trained.run.name}, {took}",
         "seconds": f"{seconds:.1f} in all",
     }
     if tables.best is not None:

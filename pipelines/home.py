@@ -45,4 +45,4 @@ class Home:
     def archives() -> list[Path]:
         """The folders that may hold a competition's archive."""
         named = os.environ.get("KAGGLE_ARCHIVES")
-        return ([Path(named)] if named else []) + ([KAGGLE_NOTEBOOK] if KAGGLE_NOTEBOOK.is_dir() else [])
+        return ([Path(named).expanduser()] if named else []) + ([KAGGLE_NOTEBOOK] if KAGGLE_NOTEBOOK.is_dir() else [])

@@ -8,17 +8,18 @@ from dataclasses import replace
 import torch
 
 from data.tables import Tables
+from models.crossfit import CrossFit
 from pipelines.competition import Candidate, Competition
 from pipelines.fitting import fit
 
 
 def repeat(
     competition: Competition, tables: Tables, candidate: Candidate, seeds: range, device: torch.device
-) -> Iterator[float]:
-    """The out-of-fold score of every seed; a seed draws the folds, the weights, the batches and the dropout."""
+) -> Iterator[CrossFit]:
+    """The cross-validation of every seed; a seed draws the folds, the weights, the batches and the dropout."""
     candidate = replace(candidate, config=replace(candidate.config, refit=False))
     group = competition.split.group
     groups = None if group is None else tables.train[group].to_numpy()
     for seed in seeds:
         fold = replace(competition.split, seed=seed).assign(tables.target, groups)
-        yield fit(competition, replace(tables, fold=fold), candidate, seed=seed, device=device).score
+        yield fit(competition, replace(tables, fold=fold), candidate, seed=seed, device=device)

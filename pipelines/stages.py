@@ -130,7 +130,7 @@ def _train_anew(
     layers = fitting.summary(competition, found, candidate)
     with tracker.run(ingested.label, f"{model}-{key[:8]}", tags, params) as running:
         started = time.perf_counter()
-        with console.progress(f"{job.name} {model}", competition.metric) as show:
+        with console.progress(f"{job.name} {model}", competition.metric, config.epochs) as show:
             watch = _watch(show, running, competition.metric.name, config)
             fit = fitting.fit(competition, found, candidate, seed=job.seed, device=device, watch=watch)
         seconds = time.perf_counter() - started

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -22,7 +24,7 @@ from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
-from data.errors import StorageError  # noqa: E402
+from data.errors import StorageError, UnavailableError  # noqa: E402
 from data.files import alive, beside  # noqa: E402
 
 DATABASE = "mlflow.db"
@@ -172,3 +174,23 @@ def scratch() -> Iterator[Path]:
     """A folder for artifacts on their way to a run."""
     with tempfile.TemporaryDirectory(prefix="podium-") as folder:
         yield Path(folder)
+
+
+def serve(folder: Path, port: int) -> int:
+    """Serves MLflow's pages over the runs on 127.0.0.1 until it is stopped, and returns its exit code.
+
+    Raises:
+        UnavailableError: the port is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise UnavailableError(
+                f"port {port} cannot be used ({error}): name another, `make ui PORT=5001`"
+            ) from error
+    tracker = Tracker(folder)
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{tracker.folder / DATABASE}"]
+    quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # a dozen processes that pages do not need
+    return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"], env=quiet)

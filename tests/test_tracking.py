@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from http.client import HTTPConnection
 
 import pytest
 from mlflow import MlflowClient
 
-from data.errors import StorageError
-from pipelines.tracking import DATABASE, Tracker
+from data.errors import StorageError, UnavailableError
+from pipelines.home import REPOSITORY
+from pipelines.tracking import DATABASE, Tracker, serve
 
 
 @pytest.fixture
@@ -78,6 +86,41 @@ def test_a_database_that_is_none_is_a_storage_error(tmp_path):
     (tmp_path / DATABASE).write_text("not a database, and long enough to be read as one" * 100)
     with pytest.raises(StorageError, match=r"mlflow\.db: cannot be opened: move it away .*not a database"):
         Tracker(tmp_path)
+
+
+def test_the_pages_are_served_and_a_taken_port_is_told(home, tracker):
+    with tracker.run("toy", "mlp", {"key": "k"}, {}):
+        pass
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        with pytest.raises(UnavailableError, match=f"port {port} cannot be used .* name another"):
+            serve(home.mlruns, port)
+    code = f"from pathlib import Path; from pipelines.tracking import serve; serve(Path({str(home.mlruns)!r}), {port})"
+    server = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while not (found := experiments(port)) and time.monotonic() < deadline:
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(timeout=0.2)
+        assert "toy" in found
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def experiments(port: int) -> list[str]:
+    """The names that the server tells; none while it is not up."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        body = json.dumps({"max_results": 10})
+        header = {"Content-Type": "application/json"}
+        connection.request("POST", "/ajax-api/2.0/mlflow/experiments/search", body, header)
+        return [found["name"] for found in json.load(connection.getresponse()).get("experiments", [])]
+    except ConnectionError:
+        return []
+    finally:
+        connection.close()
 
 
 def test_a_new_database_appears_whole(tmp_path):

@@ -1,0 +1,15 @@
+"""The environment of a make that a test starts, which make itself may have started."""
+
+from __future__ import annotations
+
+import os
+
+PASSED_ON = {"ARGS", "C", "DEVICE", "MODEL", "PORT", "PYTHON", "SEED"}  # make hands its variables to what it runs
+
+
+def without_make() -> dict[str, str]:
+    """Our own environment, as it was before make."""
+    inherited = ("MAKE", "MFLAGS")
+    return {
+        name: value for name, value in os.environ.items() if name not in PASSED_ON and not name.startswith(inherited)
+    }

@@ -1,0 +1,91 @@
+"""Kills a run at ten moments with SIGKILL, and compares what the next run makes with a run that nobody killed.
+
+As a program, `python -m tests.kills [MOMENTS]`, every moment gets a home of its own; the test uses one home for all.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from pipelines.home import REPOSITORY, Home
+
+COMPETITION = "titanic"
+
+
+def start(home: Home) -> subprocess.Popen[str]:
+    """A run in a process group of its own."""
+    command = [sys.executable, "-m", "pipelines", "run", COMPETITION, "--home", str(home.root)]
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def finish(home: Home) -> tuple[bytes, float]:
+    """Runs to the end: the submission's bytes, and the seconds it took."""
+    started = time.perf_counter()
+    process = start(home)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return Path(out.splitlines()[-1]).read_bytes(), time.perf_counter() - started
+
+
+def kill_after(home: Home, seconds: float) -> bool:
+    """Starts a run and kills it; False when it was through before."""
+    process = start(home)
+    try:
+        process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return True
+    return False
+
+
+def assert_nothing_is_half_written(home: Home, submission: bytes) -> None:
+    """What stands under its name is whole."""
+    for path in home.submissions.rglob("*.csv"):
+        assert path.read_bytes() == submission, path
+    for folder in home.cache.glob("[!.]*/"):
+        assert {path.name for path in folder.iterdir()} == {
+            "train.parquet", "test.parquet", "sample.parquet", "manifest.json",
+        }  # fmt: skip
+    database = home.mlruns / "mlflow.db"
+    if database.exists():
+        with sqlite3.connect(database) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def assert_clean(home: Home) -> None:
+    """Nothing is left lying beside, and no run pretends to be running."""
+    assert not list(home.root.rglob("*.part"))
+    with sqlite3.connect(home.mlruns / "mlflow.db") as connection:
+        statuses = [status for (status,) in connection.execute("SELECT status FROM runs")]
+    assert statuses.count("FINISHED") == 1
+    assert set(statuses) <= {"FINISHED", "KILLED"}
+
+
+def main(moments: int = 10) -> None:
+    """Kills at evenly spread moments, each in a fresh home, and prints what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        wanted, seconds = finish(Home(Path(folder) / "whole"))
+        print(f"a run that nobody kills: {seconds:.1f} s")
+        for number in range(moments):
+            home, moment = Home(Path(folder) / str(number)), seconds * (number + 0.5) / moments
+            killed = kill_after(home, moment)
+            assert_nothing_is_half_written(home, wanted)
+            found, again = finish(home)
+            assert found == wanted
+            assert_clean(home)
+            what = "killed" if killed else "was through"
+            print(f"{what} after {moment:.2f} s; the next run took {again:.1f} s and gave the same bytes", flush=True)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))

@@ -1,0 +1,90 @@
+"""What every competition must keep, from its declaration to the submission of its twin."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from pipelines import stages
+from pipelines.competition import find, names
+from pipelines.job import Job
+from pipelines.tracking import Tracker
+from submissions.check import check
+
+every_competition = pytest.mark.parametrize("name", names())
+every_candidate = pytest.mark.parametrize(
+    ("name", "model"), [(name, model) for name in names() for model in find(name).candidates]
+)
+
+
+@every_candidate
+def test_the_twin_is_learned_and_its_submission_is_accepted(home, name, model, capsys):
+    job = Job(name=name, home=home, model=model)
+    trained = stages.train(job)
+    path = stages.submit(job, trained)
+    tables, competition = trained.ingested.tables, job.competition
+    sample = tables.sample
+    frame = pd.read_csv(path, dtype={competition.schema.id: str})
+    check(frame, sample, competition.layout, competition.schema)
+    assert path.parent.name == f"{name}-twin"
+    score, best = trained.run.metrics["cv_score"], tables.best
+    share = score / best if competition.metric.greater_is_better else best / score
+    assert 0.95 < share < 1.1
+    assert "SYNTHETIC TWIN" in capsys.readouterr().err
+
+
+@every_competition
+def test_a_seed_gives_the_same_submission_and_a_second_run_trains_nothing(home, name, monkeypatch):
+    job = Job(name=name, home=home)
+    first = stages.train(job)
+    path = stages.submit(job, first)
+    content = path.read_bytes()
+    again = stages.train(Job(name=name, home=home, again=True))
+    assert not again.hit
+    assert stages.submit(job, again).read_bytes() == content
+    other = stages.train(Job(name=name, home=home, seed=1))
+    assert other.key != first.key
+
+    monkeypatch.setattr(stages.fitting, "fit", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr(stages.tables, "ingest", lambda *_: pytest.fail("it ingested"))
+    found = stages.train(job)
+    assert found.hit
+    files = sorted(path.parent.iterdir())
+    assert stages.submit(job, found).read_bytes() == content
+    assert sorted(path.parent.iterdir()) == files
+
+
+@every_competition
+def test_the_run_holds_all_that_a_comparison_needs(home, name):
+    trained = stages.train(Job(name=name, home=home))
+    competition, tables, run = find(name), trained.ingested.tables, trained.run
+    assert {path.name for path in run.artifacts.iterdir()} == {
+        "config.json", "confusion_matrix.png", "folds.parquet", "learning_curves.png", "network.txt",
+        "oof_predictions.parquet", "refit_weights.safetensors", "test_predictions.parquet", "weights.safetensors",
+    }  # fmt: skip
+    oof = pd.read_parquet(run.artifacts / "oof_predictions.parquet")
+    labels = list(competition.schema.labels)
+    target = oof["target"].map({label: number for number, label in enumerate(labels)}).to_numpy()
+    assert competition.metric.score(target, oof[labels].to_numpy()) == pytest.approx(run.metrics["cv_score"])
+    assert oof["fold"].tolist() == tables.fold.tolist()
+    assert len(pd.read_parquet(run.artifacts / "test_predictions.parquet")) == len(tables.test)
+    assert (run.artifacts / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
+    config = json.loads((run.artifacts / "config.json").read_text())
+    assert config["members"] == trained.config.members
+    for tag in ("competition", "model", "seed", "key", "fold_hash", "data_hash", "data_source", "device", "versions"):
+        assert run.tags[tag], tag
+    client = Tracker(home.mlruns).client
+    for series in ("train/loss", f"valid/{competition.metric.name}", f"valid/{competition.metric.name}/fold-0"):
+        steps = [metric.step for metric in client.get_metric_history(run.id, series)]
+        assert steps == list(range(1, len(steps) + 1))
+    assert {"cv_score", "cv_std", "train_seconds"} <= set(run.metrics)
+
+
+@every_competition
+def test_the_declaration_is_as_kaggle_serves_it(name):
+    competition = find(name)
+    assert competition.slug
+    assert competition.schema.train_rows > competition.schema.test_rows / 100 > 0
+    assert next(iter(competition.candidates)) == competition.candidate(None)[0]

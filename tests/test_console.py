@@ -1,0 +1,37 @@
+"""What a person sees in a terminal, and what a log file is spared."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from data.metrics import ACCURACY
+from models.crossfit import Epoch
+from pipelines import console
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_bar_shows_epoch_score_and_time_in_a_terminal_and_nothing_elsewhere(monkeypatch, terminal):
+    stream = io.StringIO()
+    monkeypatch.setattr(console, "STDERR", Console(file=stream, force_terminal=terminal, width=80))
+    with console.progress("titanic mlp", ACCURACY, epochs=30) as show:
+        for number, score in ((1, 0.75), (2, 0.875), (3, 0.8125)):
+            show(Epoch(number=number, train_loss=0.5, score=score, fold_scores=(), monitor=0.4, fold_monitors=()))
+    shown = stream.getvalue()
+    if terminal:
+        assert "titanic mlp" in shown
+        assert "epoch 3/30" in shown
+        assert "accuracy 0.8125, best 0.8750" in shown
+        assert "left" in shown
+    else:
+        assert shown == ""
+
+
+def test_a_warning_is_one_line_however_long(capsys, monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(console, "STDERR", Console(file=stream, width=40))
+    console.warn("[SYNTHETIC] " + "word " * 50)
+    assert stream.getvalue().count("\n") == 1
+    assert stream.getvalue().startswith("[SYNTHETIC] word")

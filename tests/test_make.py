@@ -1,0 +1,98 @@
+"""Make: every target has its line of help, and the environment is rebuilt for one reason only."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipelines.competition import names
+from pipelines.home import REPOSITORY
+from tests.environment import without_make
+
+
+def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["make", *arguments], cwd=folder, capture_output=True, text=True, env=without_make(), timeout=120
+    )
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """What make looks at, with an environment that counts as built."""
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(REPOSITORY / name, tmp_path)
+    (tmp_path / "pipelines" / "competitions").mkdir(parents=True)
+    (tmp_path / "pipelines" / "competitions" / "otto.py").touch()
+    stamp = re.search(r"touch (\S+)", make(tmp_path, "-n", "test").stdout)
+    assert stamp is not None
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / stamp[1]).touch()
+    return tmp_path
+
+
+def test_make_alone_lists_every_target_with_a_line_of_help():
+    found = make(REPOSITORY)
+    assert found.returncode == 0
+    listed = dict(re.findall(r"^  (\w+) +(\S.*)$", found.stdout, re.MULTILINE))
+    phony = re.search(r"^\.PHONY: (.*) \$\(COMPETITIONS\)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert phony is not None
+    assert set(listed) == {*phony[1].split(), *names()}
+
+
+def test_a_new_file_is_a_new_target(copy):
+    assert "-m pipelines run otto" in make(copy, "-n", "otto").stdout
+    assert "otto" in make(copy).stdout
+
+
+def test_the_environment_is_rebuilt_when_the_requirements_change_and_only_then(copy):
+    requirements = copy / "requirements.txt"
+    assert "-m venv" not in make(copy, "-n", "otto").stdout
+    os.utime(requirements)
+    shutil.copy(copy / "Makefile", copy / "other")
+    os.utime(copy / "Makefile")
+    assert "-m venv" not in make(copy, "-n", "otto").stdout
+    text = requirements.read_text()
+    requirements.write_text(text + "# changed\n")
+    assert "-m venv --clear .venv" in make(copy, "-n", "otto").stdout
+    requirements.write_text(text)
+    assert "-m venv" not in make(copy, "-n", "otto").stdout
+
+
+def test_variables_reach_the_command(copy):
+    line = make(copy, "-n", "train", "C=otto", "MODEL=mlp", "SEED=3", "DEVICE=cpu", "ARGS=--again").stdout.strip()
+    assert line.endswith("-m pipelines train otto --model mlp --seed 3 --device cpu --again")
+
+
+def test_what_is_missing_is_said_in_a_line(copy):
+    assert "say which competition: make train C=titanic" in make(copy, "train").stderr
+    requirements = copy / "requirements.txt"
+    requirements.write_text(requirements.read_text() + "# changed\n")
+    found = make(copy, "test", "PYTHON=")
+    assert "podium: Python 3.11 or 3.12 is needed and not on the PATH" in found.stderr
+    assert "Error 69" in found.stderr
+
+
+def test_every_requirement_is_pinned():
+    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
+    packages = [line for line in lines if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+(\[\w+\])?==[0-9][\w.]*", line) for line in packages)
+    assert "torch==2.13.0" in packages
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "data/raw/titanic/train.csv", "data/cache/titanic-0/train.parquet", "data/synthetic/titanic/train.csv",
+        "submissions/files/titanic/latest.csv", "mlruns/mlflow.db", "mlruns/artifacts/titanic/0/weights.safetensors",
+        ".venv/bin/python",
+    ],
+)  # fmt: skip
+def test_git_never_sees_data_submissions_databases_or_weights(path):
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("not a git checkout")
+    assert subprocess.run(["git", "check-ignore", "-q", path], cwd=REPOSITORY, timeout=30).returncode == 0
