@@ -1,0 +1,136 @@
+"""Bench: a cross-validation as one packed network against the same networks one after another.
+
+`make bench` measures and writes docs/benchmarks.md. Both ways train the same networks on the same batches; the table
+says how far apart their predictions are.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from data.datasets import Fold
+from models.config import Config
+from models.losses import outputs_of
+from models.mlp import MLPConfig
+from models.pack import stack, width_of
+from models.training import generators_of, predict, train
+from pipelines.competition import find
+from pipelines.fitting import THREADS, encode
+from pipelines.origin import versions
+from tests.twins import twin_tables
+
+ROUNDS = 5
+PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    nets: int
+    packed: float  # seconds, median of the rounds
+    alone: float
+    difference: float  # greatest, of a probability
+
+    def __str__(self) -> str:
+        seconds = f"{self.packed:.2f} | {self.alone:.2f} | {self.alone / self.packed:.1f}"
+        return f"| {self.what} | {self.nets} | {seconds} | {self.difference:.0e} |"
+
+
+def measure(what: str, folds: Sequence[Fold], config: Config) -> Row:
+    """Trains all epochs both ways, in turn, so that a noisy machine is noisy for both."""
+    ours, theirs = packed(folds, config), one_after_another(folds, config)
+    times: dict[Callable, list[float]] = {packed: [], one_after_another: []}
+    for _ in range(ROUNDS):
+        for way, seconds in times.items():
+            started = time.perf_counter()
+            way(folds, config)
+            seconds.append(time.perf_counter() - started)
+    medians = [statistics.median(seconds) for seconds in times.values()]
+    nets = len(folds) * config.members
+    difference = float((ours - theirs).abs().max())
+    return Row(what=what, nets=nets, packed=medians[0], alone=medians[1], difference=difference)
+
+
+def packed(folds: Sequence[Fold], config: Config) -> torch.Tensor:
+    """Every network at once: probabilities [folds, valid rows, classes] after the last epoch."""
+    generators = [each for fold in range(len(folds)) for each in generators_of(0, fold, config.members)]
+    return _trained(folds, config, generators)
+
+
+def one_after_another(folds: Sequence[Fold], config: Config) -> torch.Tensor:
+    """The same networks, each alone: the mean of the members in every fold."""
+    found = []
+    for number, fold in enumerate(folds):
+        generators = generators_of(0, number, config.members)
+        members = [_trained([fold], config, [generator]) for generator in generators]
+        found.append(torch.stack(members).mean(dim=0))
+    rows = min(shares.shape[1] for shares in found)
+    return torch.cat([shares[:, :rows] for shares in found])
+
+
+def _trained(folds: Sequence[Fold], config: Config, generators: Sequence[torch.Generator]) -> torch.Tensor:
+    width = width_of([fold.train for fold in folds])
+    network = config.build(width.columns, width.cardinalities, outputs_of(config.loss, 2), generators)
+    for _ in train(network, stack([fold.train for fold in folds], width, CPU), config, generators):
+        pass
+    return predict(network, stack([fold.valid for fold in folds], width, CPU).input, config)
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells."""
+    info = Path("/proc/cpuinfo")
+    names = [line.partition(": ")[2] for line in info.read_text().splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def main() -> None:
+    """Measures and writes the page."""
+    torch.set_num_threads(THREADS)
+    competition, tables = find("titanic"), twin_tables("titanic")
+    candidate = competition.candidate("mlp")[1]
+    folds = encode(competition, tables, candidate)
+    folds = [replace(fold, valid=_cut(fold, min(len(each.valid) for each in folds))) for fold in folds]
+    config = candidate.config
+    assert isinstance(config, MLPConfig)
+    rows = [
+        measure(f"Titanic's default: {config.width} units x {config.depth}, batches of {config.batch}", folds, config),
+        measure("32 units x 2, batches of 32", folds, replace(config, width=32, depth=2)),
+        measure("64 units x 2, batches of 64", folds, replace(config, width=64, depth=2, batch=64)),
+    ]
+    page = f"""# Benchmarks
+
+Written by `make bench` on {date.today()}: {processor()}, {os.cpu_count()} cores, {THREADS} thread; {versions()}.
+
+## A whole cross-validation as one network
+
+5 folds x 8 members on Titanic's rows (its synthetic twin), {config.epochs} epochs, trained as one packed network
+and one network after another: the same weights at the start, the same batches, the same dropout. Medians of
+{ROUNDS} rounds.
+
+| network | networks | packed, s | one after another, s | times faster | greatest difference of a probability |
+|---|---|---|---|---|---|
+"""
+    page += "\n".join(map(str, rows)) + "\n"
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page)
+    print(page)
+
+
+def _cut(fold: Fold, rows: int):  # folds of equal size compare row by row
+    return replace(fold.valid, input=fold.valid.input[:rows], target=fold.valid.target[:rows])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""README and docs show only what runs: the test runs it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipelines.home import REPOSITORY
+from tests.environment import without_make
+
+PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN_ELSEWHERE = {"make test"}  # this is it
+
+
+def blocks(language: str) -> list:
+    return [
+        pytest.param(block, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, (found, block) in enumerate(BLOCK.findall(page.read_text()))
+        if found == language
+    ]
+
+
+@pytest.fixture
+def checkout(tmp_path) -> Path:
+    """The repository without what git ignores, and the environment that runs the tests."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=30,
+    ).stdout.split()  # fmt: skip
+    for name in listed:
+        if (REPOSITORY / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(REPOSITORY / name, tmp_path / name)
+    (tmp_path / ".venv").symlink_to(REPOSITORY / ".venv")
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_blocks_run(block, checkout):
+    """A block that opens with a file's name becomes that file; the others run from the repository's root."""
+    named = re.match(r"# (\S+\.py)\n", block)
+    if named:
+        (checkout / named[1]).write_text(block)
+        command = ["make", "-s", Path(named[1]).stem]
+    else:
+        command = [str(checkout / ".venv/bin/python"), "-c", block]
+    assert_runs(command, checkout)
+
+
+@pytest.mark.parametrize("block", blocks("sh"))
+def test_commands_run(block, checkout):
+    for line in block.splitlines():
+        command = line.partition("#")[0].strip()
+        if command and command not in RUN_ELSEWHERE:
+            assert_runs(["sh", "-c", command], checkout)
+
+
+def assert_runs(command: list[str], folder: Path) -> None:
+    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=without_make(), timeout=280)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_every_link_and_picture_is_there():
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
