@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import sys
 import time
@@ -212,5 +213,12 @@ def _show(error: BaseException, line: str) -> None:
     print(f"podium: {line}", file=sys.stderr)
 
 
+def leave(code: int) -> None:
+    """Ends the process without taking torch and MLflow apart piece by piece, which costs more than a second."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(cli())
+    leave(cli())
