@@ -28,11 +28,6 @@ class Metric:
             return bool(np.isnan(than) and not np.isnan(score))
         return score > than if self.greater_is_better else score < than
 
-    @property
-    def worst(self) -> float:
-        """The score that every other one beats."""
-        return -np.inf if self.greater_is_better else np.inf
-
 
 def accuracy(target: np.ndarray, predictions: np.ndarray) -> float:
     """Share of rows whose most probable class is the target."""

@@ -37,7 +37,7 @@ def read_text(raw: bytes, file: str, separator: str, expected: Sequence[str] | N
     Raises:
         BadDataError: naming all rows and columns at fault.
     """
-    raw = raw.removeprefix(BYTE_ORDER_MARK)
+    raw = raw.removeprefix(BYTE_ORDER_MARK).rstrip(b"\r\n") + b"\n"
     if not raw.strip():
         raise BadDataError([Fault(file=file, what="the file is empty", mend="download it again")])
     _refuse_non_utf8(raw, file, separator)
@@ -54,10 +54,13 @@ def read_text(raw: bytes, file: str, separator: str, expected: Sequence[str] | N
 
     try:
         table = arrow_csv.read_csv(
-            io.BytesIO(raw if b"\n" in raw else raw + b"\n"),
+            io.BytesIO(raw),
             read_options=arrow_csv.ReadOptions(use_threads=False),  # threads lose the row numbers
             parse_options=arrow_csv.ParseOptions(
-                delimiter=separator, newlines_in_values=True, invalid_row_handler=note
+                delimiter=separator,
+                newlines_in_values=True,
+                ignore_empty_lines=False,  # they would shift the row numbers
+                invalid_row_handler=note,
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(header, pyarrow.string()), strings_can_be_null=False

@@ -78,12 +78,17 @@ def _vocabulary(generator: np.random.Generator) -> np.ndarray:
 
 
 def _bounds(column: pa.Column) -> tuple[float | None, float | None, list | None]:
-    """Least and greatest value, and the allowed ones, as far as a column's checks say."""
+    """Least and greatest value, and the allowed ones, as far as a column's checks say; other checks are not known."""
     least, greatest, allowed = None, None, None
+    step = 1 if kind(column) is int else 0.001  # away from a bound that is not allowed itself
     for check in column.checks:
         said = check.statistics or {}
-        least = said.get("min_value", least)
-        greatest = said.get("max_value", greatest)
+        if "min_value" in said:
+            inside = check.name != "greater_than" and said.get("include_min", True)
+            least = said["min_value"] + (0 if inside else step)
+        if "max_value" in said:
+            inside = check.name != "less_than" and said.get("include_max", True)
+            greatest = said["max_value"] - (0 if inside else step)
         allowed = said.get("allowed_values", allowed)
     return least, greatest, None if allowed is None else list(allowed)
 

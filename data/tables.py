@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from data import checks
 from data.errors import BadDataError, Fault
 from data.files import beside
-from data.reading import FIRST_ROW, read_text, typed
+from data.reading import read_text, typed
 from data.schema import Schema
 from data.sources import RawFiles, Source
 from data.splits import Split
@@ -27,7 +27,7 @@ class Tables:
 
     train: pd.DataFrame  # [train rows]: the id as text, then the declared columns
     test: pd.DataFrame  # [test rows]: the same columns
-    sample: pd.DataFrame  # [test rows]: the sample submission, every cell as text
+    sample: pd.DataFrame  # [test rows]: the sample submission, in its own order, every cell as text
     target: np.ndarray  # int64 [train rows]: the class as a position in schema.classes
     fold: np.ndarray  # int8 [train rows]: the fold that holds the row out
     fold_hash: str  # of the ids and their folds: scores compare where it agrees
@@ -50,18 +50,18 @@ def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
     def text_of(name: str, expected: list[str] | None, separator: str) -> pd.DataFrame:
         return read_text(raw.files[name], raw.named(name), separator, expected)
 
-    train_text, test_text, sample = _gather(
+    train_text, test_text, sample = checks.gather(
         lambda: text_of(schema.train, [*columns, schema.target], schema.separator),
         lambda: text_of(schema.test, columns, schema.separator),
         lambda: text_of(sample_name, None, ","),
     )
     train_id, test_id = train_text[schema.id].str.strip(), test_text[schema.id].str.strip()
-    *_, target, train, test = _gather(
-        lambda: _check_ids(train_id, train_file, schema.id),
-        lambda: _check_ids(test_id, test_file, schema.id),
-        lambda: _check_apart(train_id, test_id, train_file, test_file, schema.id),
-        lambda: _check_sample(sample, test_id, sample_file, schema.id),
-        lambda: _classes(train_text[schema.target].str.strip(), schema, split, train_file),
+    *_, target, train, test = checks.gather(
+        lambda: checks.check_ids(train_id, train_file, schema.id),
+        lambda: checks.check_ids(test_id, test_file, schema.id),
+        lambda: checks.check_apart(train_id, test_id, train_file, test_file, schema.id),
+        lambda: checks.check_sample(sample, test_id, sample_file, schema.id),
+        lambda: checks.target_of(train_text[schema.target].str.strip(), schema, split, train_file),
         lambda: typed(train_text, schema.columns, train_file),
         lambda: typed(test_text, schema.columns, test_file),
     )
@@ -73,7 +73,7 @@ def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
     return Tables(
         train=pd.concat([train_id, train], axis=1),
         test=pd.concat([test_id, test], axis=1),
-        sample=sample,
+        sample=sample.assign(**{schema.id: sample[schema.id].str.strip()}),
         target=target,
         fold=fold,
         fold_hash=hashlib.sha256("\n".join(train_id).encode() + fold.tobytes()).hexdigest(),
@@ -82,85 +82,6 @@ def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
         place=raw.place,
         best=raw.best,
     )
-
-
-def _gather(*steps: Callable) -> list:
-    """The results of all steps; the faults of all are raised together."""
-    results: list = []
-    faults: list[Fault] = []
-    for step in steps:
-        try:
-            results.append(step())
-        except BadDataError as error:
-            faults += error.faults
-    if faults:
-        raise BadDataError(faults)
-    return results
-
-
-def _check_ids(ids: pd.Series, file: str, column: str) -> None:
-    faults = []
-    first = dict(reversed([(name, row) for row, name in enumerate(ids)]))
-    for row in np.flatnonzero(ids.duplicated() | (ids == "")):
-        name = ids.iloc[row]
-        what = f"the id {name!r} stands in row {first[name] + FIRST_ROW} too" if name else "the id is empty"
-        mend = "remove one of the two" if name else "fill it"
-        faults.append(Fault(file=file, row=int(row) + FIRST_ROW, column=column, what=what, mend=mend))
-    if faults:
-        raise BadDataError(faults)
-
-
-def _check_apart(train: pd.Series, test: pd.Series, train_file: str, test_file: str, column: str) -> None:
-    first = {name: row for row, name in enumerate(train)}
-    faults = []
-    for row in np.flatnonzero(test.isin(train)):
-        what = f"the id {test.iloc[row]!r} stands in {train_file} row {first[test.iloc[row]] + FIRST_ROW} too"
-        mend = "remove it from one of the files"
-        faults.append(Fault(file=test_file, row=int(row) + FIRST_ROW, column=column, what=what, mend=mend))
-    if faults:
-        raise BadDataError(faults)
-
-
-def _check_sample(sample: pd.DataFrame, test: pd.Series, file: str, column: str) -> None:
-    """The sample submission names every test row once, in any order."""
-    if sample.columns[0] != column:
-        what, mend = f"the first column is {sample.columns[0]!r}, not {column!r}", "download it again"
-        raise BadDataError([Fault(file=file, row=1, column=str(sample.columns[0]), what=what, mend=mend)])
-    ids = sample[column].str.strip()
-    _check_ids(ids, file, column)
-    faults = []
-    for row in np.flatnonzero(~ids.isin(test)):
-        what, mend = f"the id {ids.iloc[row]!r} is not in the test file", "take both from one download"
-        faults.append(Fault(file=file, row=int(row) + FIRST_ROW, column=column, what=what, mend=mend))
-    for name in test[~test.isin(ids)]:
-        what, mend = f"the id {name!r} of the test file is missing", "take both from one download"
-        faults.append(Fault(file=file, column=column, what=what, mend=mend))
-    if faults:
-        raise BadDataError(faults)
-
-
-def _classes(cells: pd.Series, schema: Schema, split: Split, file: str) -> np.ndarray:
-    """The class of each row, int64 [rows]."""
-    position = {label: number for number, label in enumerate(schema.labels)}
-    target = cells.map(position)
-    faults = []
-    known = ", ".join(schema.labels)
-    for row in np.flatnonzero(target.isna()):
-        what = f"the label {cells.iloc[row]!r} is none of the classes" if cells.iloc[row] else "the label is empty"
-        mend = f"make it one of {known}"
-        faults.append(Fault(file=file, row=int(row) + FIRST_ROW, column=schema.target, what=what, mend=mend))
-    if len(cells) < split.folds:
-        what = f"{len(cells)} rows are fewer than the {split.folds} folds"
-        faults.append(Fault(file=file, what=what, mend="add rows, or lower the folds of the split"))
-    elif not faults:
-        for label, count in cells.value_counts().reindex(list(schema.labels), fill_value=0).items():
-            if count < split.folds:
-                what = f"the class {label!r} stands in {count or 'no'} rows, fewer than the {split.folds} folds"
-                mend = "add rows of that class, or take it out of the schema"
-                faults.append(Fault(file=file, column=schema.target, what=what, mend=mend))
-    if faults:
-        raise BadDataError(faults)
-    return target.to_numpy(dtype=np.int64)
 
 
 def save(tables: Tables, folder: Path) -> None:

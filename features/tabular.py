@@ -12,6 +12,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from data.errors import UsageError
 from features.recipe import Recipe
 
 
@@ -107,12 +108,25 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             ),
         }
         used = [(name, steps, list(columns)) for name, (steps, columns) in blocks.items() if columns]
-        return make_pipeline(*self.derive, ColumnTransformer(used, sparse_threshold=0))
+        needed = FunctionTransformer(select, kw_args={"columns": [name for *_, columns in used for name in columns]})
+        return make_pipeline(*self.derive, needed, ColumnTransformer(used, sparse_threshold=0))
 
 
 def _number_steps() -> Pipeline:
     fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     return make_pipeline(fill, StandardScaler())
+
+
+def select(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The columns that a recipe names.
+
+    Raises:
+        UsageError: one of them is not there.
+    """
+    for name in columns:
+        if name not in rows:
+            raise UsageError(f"the recipe names the column {name!r}, but there are {', '.join(map(str, rows.columns))}")
+    return rows[list(dict.fromkeys(columns))]
 
 
 def as_text(rows: pd.DataFrame) -> pd.DataFrame:

@@ -75,38 +75,23 @@ def crossfit(
         DivergedError: a fold never had a finite score.
     """
     device = torch.device(device)
-    monitor = config.monitor or metric
+    outputs = outputs_of(config.loss, classes)
     width = width_of([fold.train for fold in folds])
     generators = [each for number in range(len(folds)) for each in generators_of(seed, number, config.members)]
-    outputs = outputs_of(config.loss, classes)
     network = config.build(width.columns, width.cardinalities, outputs, generators).to(device)
-    rows = [fold.valid_rows.numpy() for fold in folds]
-    target = np.empty(sum(map(len, rows)), dtype=np.int64)
-    for fold, at in zip(folds, rows, strict=True):
-        target[at] = fold.valid.target.numpy()
-    train_pack = stack([fold.train for fold in folds], width, device)
     valid = stack([fold.valid for fold in folds], width, device).input
+    scorer = _Scorer(folds, metric, config.monitor or metric)
+    best = _Best(network, scorer, classes)
 
-    best = _Best(network, monitor, rows, classes)
     history: list[Epoch] = []
-    for number, losses in enumerate(train(network, train_pack, config, generators), start=1):
-        shares = predict(network, valid, config).cpu().numpy()  # [folds, valid rows, classes]
-        oof = np.empty((len(target), classes), dtype=np.float32)
-        for found, at in zip(shares, rows, strict=True):
-            oof[at] = found[: len(at)]
-        epoch = Epoch(
-            number=number,
-            train_loss=float(losses.mean()),
-            score=metric.score(target, oof),
-            fold_scores=tuple(metric.score(target[at], oof[at]) for at in rows),
-            monitor=monitor.score(target, oof),
-            fold_monitors=tuple(monitor.score(target[at], oof[at]) for at in rows),
-        )
-        history.append(epoch)
-        best.update(epoch, oof, patience=config.patience)
+    packed = stack([fold.train for fold in folds], width, device)
+    for number, losses in enumerate(train(network, packed, config, generators), start=1):
+        oof = scorer.rows_of(predict(network, valid, config))
+        history.append(scorer.epoch(number, float(losses.mean()), oof))
+        best.update(history[-1], oof, config.patience)
         if watch is not None:
-            watch(epoch)
-        if best.all_stopped:
+            watch(history[-1])
+        if all(best.stopped):
             break
     best.check()
 
@@ -120,8 +105,8 @@ def crossfit(
     return CrossFit(
         oof=best.oof,
         test=test.cpu().numpy(),
-        score=metric.score(target, best.oof),
-        fold_scores=tuple(metric.score(target[at], best.oof[at]) for at in rows),
+        score=metric.score(scorer.target, best.oof),
+        fold_scores=scorer.by_fold(metric, best.oof),
         fold_epochs=tuple(best.epochs),
         history=tuple(history),
         weights={name: tensor.cpu() for name, tensor in best.weights.items()},
@@ -129,18 +114,49 @@ def crossfit(
     )
 
 
+class _Scorer:
+    """Brings the folds' valid rows into the order of the train rows, and scores them."""
+
+    def __init__(self, folds: Sequence[Fold], metric: Metric, monitor: Metric) -> None:
+        self.metric, self.monitor = metric, monitor
+        self.rows = [fold.valid_rows.numpy() for fold in folds]
+        self.target = np.empty(sum(map(len, self.rows)), dtype=np.int64)
+        for fold, at in zip(folds, self.rows, strict=True):
+            self.target[at] = fold.valid.target.numpy()
+
+    def rows_of(self, shares: Tensor) -> np.ndarray:
+        """Probabilities [folds, valid rows, classes] as [train rows, classes]."""
+        oof = np.empty((len(self.target), shares.shape[2]), dtype=np.float32)
+        for found, at in zip(shares.cpu().numpy(), self.rows, strict=True):
+            oof[at] = found[: len(at)]
+        return oof
+
+    def by_fold(self, metric: Metric, oof: np.ndarray) -> tuple[float, ...]:
+        """The score of each fold's rows."""
+        return tuple(metric.score(self.target[at], oof[at]) for at in self.rows)
+
+    def epoch(self, number: int, train_loss: float, oof: np.ndarray) -> Epoch:
+        """The scores of an epoch."""
+        return Epoch(
+            number=number,
+            train_loss=train_loss,
+            score=self.metric.score(self.target, oof),
+            fold_scores=self.by_fold(self.metric, oof),
+            monitor=self.monitor.score(self.target, oof),
+            fold_monitors=self.by_fold(self.monitor, oof),
+        )
+
+
 class _Best:
     """Each fold's best epoch so far: its predictions and its networks' weights."""
 
-    def __init__(self, network: torch.nn.Module, monitor: Metric, rows: Sequence[np.ndarray], classes: int) -> None:
-        self.network = network
-        self.monitor = monitor
-        self.rows = rows
-        self.oof = np.full((sum(map(len, rows)), classes), np.nan, dtype=np.float32)
+    def __init__(self, network: torch.nn.Module, scorer: _Scorer, classes: int) -> None:
+        self.network, self.monitor, self.rows = network, scorer.monitor, scorer.rows
+        self.oof = np.full((len(scorer.target), classes), np.nan, dtype=np.float32)
         self.weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-        self.scores = [np.nan] * len(rows)
-        self.epochs = [0] * len(rows)
-        self.stopped = [False] * len(rows)
+        self.scores = [np.nan] * len(self.rows)
+        self.epochs = [0] * len(self.rows)
+        self.stopped = [False] * len(self.rows)
 
     def update(self, epoch: Epoch, oof: np.ndarray, patience: int) -> None:
         """Takes the folds that improved over, and ends those that have not for too long."""
@@ -152,14 +168,11 @@ class _Best:
                 self.epochs[fold] = epoch.number
                 self.oof[self.rows[fold]] = oof[self.rows[fold]]
                 for name, tensor in self.network.state_dict().items():
-                    own = slice(fold * len(tensor) // len(self.rows), (fold + 1) * len(tensor) // len(self.rows))
+                    members = len(tensor) // len(self.rows)
+                    own = slice(fold * members, (fold + 1) * members)
                     self.weights[name][own] = tensor[own]
             elif epoch.number - self.epochs[fold] >= patience:
                 self.stopped[fold] = True
-
-    @property
-    def all_stopped(self) -> bool:
-        return all(self.stopped)
 
     def check(self) -> None:
         """Refuses folds that never had a score."""

@@ -17,6 +17,7 @@ from models.config import Config
 from submissions.layout import Layout
 
 FOLDER = Path(__file__).parent / "competitions"
+DECLARATION_ERRORS = (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError)  # of who writes one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,12 @@ class Competition:
     candidates: Mapping[str, Candidate]
     layout: Layout
 
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise ValueError("a competition takes one candidate or more, but got none")
+        if self.split.group is not None and self.split.group not in self.schema.names:
+            raise ValueError(f"the split's group is a column of the schema, but got {self.split.group!r}")
+
     def candidate(self, model: str | None) -> tuple[str, Candidate]:
         """The candidate of a name, or the default, with its name.
 
@@ -60,12 +67,17 @@ def find(name: str) -> Competition:
     """The declaration of a competition.
 
     Raises:
-        UsageError: no such competition.
+        UsageError: no such competition, or its file has a mistake.
     """
     if name not in names():
         near = difflib.get_close_matches(name, names(), n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names())}"
         raise UsageError(f"there is no competition {name!r}: {hint}")
-    competition = import_module(f"pipelines.competitions.{name}").COMPETITION
-    assert isinstance(competition, Competition), f"{name}.py declares {type(competition)}"
-    return competition
+    path = FOLDER / f"{name}.py"
+    try:
+        declared = getattr(import_module(f"pipelines.competitions.{name}"), "COMPETITION", None)
+    except DECLARATION_ERRORS as error:
+        raise UsageError(f"{path}: {type(error).__name__}: {error} (--debug shows where)") from error
+    if not isinstance(declared, Competition):
+        raise UsageError(f"{path}: declares no COMPETITION = Competition(...)")
+    return declared

@@ -45,7 +45,7 @@ def check(frame: pd.DataFrame, sample: pd.DataFrame, layout: Layout, schema: Sch
     """
     if list(frame.columns) != list(sample.columns):
         raise RefusedError(f"the submission's header is {list(frame.columns)}, the sample's {list(sample.columns)}")
-    ids, wanted = frame[schema.id].astype(str), sample[schema.id].str.strip()
+    ids, wanted = frame[schema.id].astype(str), sample[schema.id]
     if ids.duplicated().any():
         raise RefusedError(f"the submission has the id {ids[ids.duplicated()].iloc[0]!r} twice")
     if set(ids) != set(wanted):

@@ -40,9 +40,9 @@ class Layout(ABC):
             sample: the sample submission, as text.
         """
         position = pd.Series(np.arange(len(ids)), index=pd.Index(ids))
-        order = position.loc[sample[schema.id].str.strip()].to_numpy()
+        order = position.loc[sample[schema.id]].to_numpy()
         cells = self.cells(predictions[order], schema)
-        named = {schema.id: sample[schema.id].str.strip().to_numpy(), **cells}
+        named = {schema.id: sample[schema.id].to_numpy(), **cells}
         return pd.DataFrame({column: named[column] for column in sample.columns})
 
     def blank(self, ids: Sequence[str], schema: Schema) -> pd.DataFrame:

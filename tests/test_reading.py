@@ -43,6 +43,10 @@ def test_any_number_comes_back_to_the_last_digit(values):
     np.testing.assert_array_equal(read, [np.nan if value is None else value for value in values])
 
 
+def test_empty_lines_at_the_end_are_accepted():
+    assert len(read_text(b"a,b\r\n1,2\r\n\r\n\r\n", "train.csv", ",")) == 1
+
+
 def test_columns_come_in_the_declared_order():
     assert read_text(b"b,a\n1,2\n", "train.csv", ",", ["a", "b"]).to_numpy().tolist() == [["2", "1"]]
 
@@ -67,6 +71,7 @@ def test_blanks_around_numbers_and_other_ways_to_write_them_are_accepted():
         (b"i,f,g\n1,2,3\n", "t.csv, row 1, column g: a column that is not declared; remove it"),
         (b"i,f,f\n1,2,3\n", "t.csv, row 1, column f: the column stands twice; remove one"),
         (b"i,f\n1,2\n3\n", "t.csv, row 3: 1 cells where the header has 2; complete the row"),
+        (b"i,f\n1,2\n\n3,x\n", "t.csv, row 3, column i: the cell is empty; fill it"),
         (b"i,f\n1,2\n3,4,5\n", "t.csv, row 3: 3 cells where the header has 2; complete the row"),
         (b"i,f\n1,2\n3,'\xff\n", "t.csv, row 3, column f: byte 0xff is not UTF-8; save it as UTF-8"),
         (b"i,f\n1,2\n3,x\n", "t.csv, row 3, column f: 'x' is not a number; correct it, or leave it empty"),
