@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
+from data.errors import UsageError
 from data.tables import ingest
 from features.tabular import TabularEncoder, tabular
 from pipelines import competition
@@ -124,3 +125,8 @@ def test_embedded_codes_come_last_and_an_unseen_one_is_zero():
     assert train[:, 1:].tolist() == [[1, 1], [2, 1]]
     assert encoder.cardinalities_ == (3, 2)
     assert encoder.transform(frame(x=[1.0], c=["z"], d=["v"]))[:, 1:].tolist() == [[0, 0]]
+
+
+def test_a_column_that_is_not_there_is_named():
+    with pytest.raises(UsageError, match="the recipe names the column 'weight', but there are height, colour"):
+        TabularEncoder(numbers=("weight",)).fit_transform(frame(height=[1.0], colour=["red"]), np.zeros(1))

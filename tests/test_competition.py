@@ -1,0 +1,63 @@
+"""Competitions are found by their files, and a mistake in one is told in a line."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import pipelines.competitions
+from data.errors import UsageError
+from data.splits import Split
+from pipelines import competition
+from pipelines.competition import find, names
+
+
+@pytest.fixture
+def declare(tmp_path, monkeypatch):
+    """Writes a competition's file into a folder of its own."""
+    monkeypatch.setattr(competition, "FOLDER", tmp_path)
+    monkeypatch.setattr(pipelines.competitions, "__path__", [str(tmp_path)])
+
+    def declare(name: str, text: str) -> str:
+        (tmp_path / f"{name}.py").write_text(text)
+        return name
+
+    return declare
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("broken_syntax", "COMPETITION = (", r"broken_syntax\.py: SyntaxError: .*line 1"),
+        ("broken_import", "import nowhere", r"broken_import\.py: ModuleNotFoundError: No module named 'nowhere'"),
+        (
+            "broken_name",
+            "COMPETITION = Competition()",
+            r"broken_name\.py: NameError: name 'Competition' is not defined",
+        ),
+        ("broken_value", "from data.splits import Split\nSplit(folds=1)", r"ValueError: a split takes 2 folds or more"),
+        ("empty", "", r"empty\.py: declares no COMPETITION = Competition\(\.\.\.\)"),
+        ("another", "COMPETITION = 3", r"another\.py: declares no COMPETITION"),
+    ],
+)
+def test_a_mistake_in_a_declaration_names_the_file(declare, name, text, message):
+    with pytest.raises(UsageError, match=message):
+        find(declare(name, text))
+
+
+def test_files_are_competitions_and_hidden_ones_are_not(declare):
+    declare("otto", "")
+    declare("_shared", "")
+    assert names() == ["otto"]
+    for name in ("_shared", "../titanic", ""):
+        with pytest.raises(UsageError, match="there is no competition"):
+            find(name)
+
+
+def test_a_group_that_is_no_column_and_a_competition_without_candidates_are_refused():
+    titanic = find("titanic")
+    with pytest.raises(ValueError, match="got 'Family'"):
+        replace(titanic, split=Split(group="Family"))
+    with pytest.raises(ValueError, match="one candidate or more"):
+        replace(titanic, candidates={})
