@@ -22,15 +22,17 @@ logging.getLogger("alembic").setLevel(logging.WARNING)
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.utils.file_utils import local_file_uri_to_path  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
-from data.errors import StorageError, UnavailableError  # noqa: E402
+from data.errors import StorageError, UnavailableError, UsageError  # noqa: E402
 from data.files import alive, beside  # noqa: E402
 
 DATABASE = "mlflow.db"
 FLUSH_SECONDS = 10  # between two writes of a running training's metrics
 BATCH = 1000  # metrics that MLflow takes in one call
 LONGEST_VALUE = 5000  # characters of a tag
+UNSAFE = frozenset("#%?")  # in the path of a database that is named by an address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,8 @@ class Tracker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        if set(str(folder)) & UNSAFE:
+            raise UsageError(f"{folder}: MLflow opens no path with {' '.join(sorted(UNSAFE))} in it: move the folder")
         database = folder / DATABASE
         with _errors_told(f"{database}: cannot be opened: move it away to start a new one"):
             if not database.is_file():
@@ -165,7 +169,7 @@ def _finished(run: Run) -> FinishedRun:
         name=run.info.run_name,
         metrics=run.data.metrics,
         tags=run.data.tags,
-        artifacts=Path(run.info.artifact_uri.removeprefix("file://")),
+        artifacts=Path(local_file_uri_to_path(run.info.artifact_uri)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from http.client import HTTPConnection
 import pytest
 from mlflow import MlflowClient
 
-from data.errors import StorageError, UnavailableError
+from data.errors import StorageError, UnavailableError, UsageError
 from pipelines.home import REPOSITORY
 from pipelines.tracking import DATABASE, Tracker, serve
 
@@ -121,6 +122,21 @@ def experiments(port: int) -> list[str]:
         return []
     finally:
         connection.close()
+
+
+def test_paths_with_blanks_and_letters_of_any_script_are_fine_and_others_are_told(tmp_path, migrated):
+    folder = tmp_path / "über all 山"
+    folder.mkdir()
+    shutil.copy(migrated, folder / DATABASE)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("artifact")
+    tracker = Tracker(folder)
+    with tracker.run("toy", "mlp", {"key": "k"}, {}) as running:
+        running.keep(tmp_path / "kept")
+    assert (tracker.finished("toy", "k").artifacts / "file").read_text() == "artifact"
+    for name in ("50%", "what?", "#1"):
+        with pytest.raises(UsageError, match="MLflow opens no path with # % \\? in it: move the folder"):
+            Tracker(tmp_path / name)
 
 
 def test_a_new_database_appears_whole(tmp_path):
