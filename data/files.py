@@ -21,6 +21,7 @@ def beside(path: Path, overwrite: bool = True) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
     part = path.parent / f".{path.name}.{os.getpid()}{PART}"
+    remove(part)  # a dead process may have had our number
     try:
         yield part
         if part.is_dir() and path.is_dir():

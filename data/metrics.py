@@ -30,7 +30,9 @@ class Metric:
 
 
 def accuracy(target: np.ndarray, predictions: np.ndarray) -> float:
-    """Share of rows whose most probable class is the target."""
+    """Share of rows whose most probable class is the target; NaN where a prediction is none."""
+    if np.isnan(predictions).any():
+        return np.nan
     return float(np.mean(predictions.argmax(axis=1) == target))
 
 

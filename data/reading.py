@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,7 +20,9 @@ from pyarrow import csv as arrow_csv
 from data.errors import BadDataError, Fault
 from data.schema import kind
 
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+MOST_BLOCK = 2**31 - 1  # bytes, of Arrow's reader
 FIRST_ROW = 2  # of the data, as a spreadsheet counts: the header is row 1
 
 
@@ -37,11 +41,14 @@ def read_text(raw: bytes, file: str, separator: str, expected: Sequence[str] | N
     Raises:
         BadDataError: naming all rows and columns at fault.
     """
-    raw = raw.removeprefix(BYTE_ORDER_MARK).rstrip(b"\r\n") + b"\n"
+    raw = raw.removeprefix(BYTE_ORDER_MARK)
+    if b"\n" not in raw:
+        raw = raw.replace(b"\r", b"\n")  # line ends of old Macs
+    raw = raw.rstrip(b"\r\n") + b"\n"
     if not raw.strip():
         raise BadDataError([Fault(file=file, what="the file is empty", mend="download it again")])
     _refuse_non_utf8(raw, file, separator)
-    header = next(csv.reader(io.StringIO(raw.partition(b"\n")[0].decode().rstrip("\r")), delimiter=separator))
+    header = _cells(raw.partition(b"\n")[0].decode().rstrip("\r"), separator)
     columns = list(expected or header)
     _refuse_header(header, columns, file)
 
@@ -55,7 +62,10 @@ def read_text(raw: bytes, file: str, separator: str, expected: Sequence[str] | N
     try:
         table = arrow_csv.read_csv(
             io.BytesIO(raw),
-            read_options=arrow_csv.ReadOptions(use_threads=False),  # threads lose the row numbers
+            read_options=arrow_csv.ReadOptions(
+                use_threads=False,  # threads lose the row numbers
+                block_size=min(max(len(raw), 2**20), MOST_BLOCK),  # no cell is cut in two
+            ),
             parse_options=arrow_csv.ParseOptions(
                 delimiter=separator,
                 newlines_in_values=True,
@@ -80,17 +90,30 @@ def read_text(raw: bytes, file: str, separator: str, expected: Sequence[str] | N
     return table.select(columns).to_pandas()
 
 
+def _cells(line: str, separator: str) -> list[str]:
+    """The cells of one line; those of a line beyond csv's limits are not told apart."""
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return [line]
+
+
 def _refuse_non_utf8(raw: bytes, file: str, separator: str) -> None:
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8")
         header = before.partition("\n")[0].rstrip("\r").split(separator)
-        cells = next(csv.reader([before.rpartition("\n")[2]], delimiter=separator), [""])
+        cells = _cells(before.rpartition("\n")[2], separator)
         row = before.count("\n") + 1
         column = header[len(cells) - 1] if row > 1 and 0 < len(cells) <= len(header) else None
         what = f"byte 0x{raw[error.start]:02x} is not UTF-8"
         raise BadDataError([Fault(file=file, row=row, column=column, what=what, mend="save it as UTF-8")]) from None
+    if b"\0" in raw:
+        row = raw.partition(b"\0")[0].count(b"\n") + 1
+        raise BadDataError(
+            [Fault(file=file, row=row, what="a byte of zero, so no plain text", mend="save it as UTF-8")]
+        )
 
 
 def _refuse_header(header: Sequence[str], expected: Sequence[str], file: str) -> None:
@@ -140,29 +163,49 @@ def _numbers(cells: pd.Series, column: pa.Column, file: str) -> tuple[pd.Series,
     """A text column as numbers, and a fault for each cell that is none."""
     trimmed = compute.utf8_trim_whitespace(pyarrow.array(cells, pyarrow.string()))
     empty = compute.equal(trimmed, "")
+    wanted = pyarrow.int64() if kind(column) is int else pyarrow.float64()
     try:
-        wanted = pyarrow.int64() if kind(column) is int else pyarrow.float64()
-        values = compute.if_else(empty, None, trimmed).cast(wanted).to_numpy(zero_copy_only=False)
-    except pyarrow.ArrowInvalid:  # a number written in another way, or none: the slow way tells them apart
-        values = pd.to_numeric(trimmed.to_pandas(), errors="coerce").to_numpy(dtype=np.float64)
+        plain = not compute.any(compute.match_substring_regex(trimmed, "[xX]")).as_py()  # Arrow would take 0x1F
+        values = compute.if_else(empty, None, trimmed).cast(wanted).to_numpy(zero_copy_only=False) if plain else None
+    except pyarrow.ArrowInvalid:
+        values = None
     is_empty = empty.to_numpy(zero_copy_only=False)
+    if values is None or (is_empty.any() and not column.nullable) or not np.isfinite(values[~is_empty]).all():
+        return _numbers_one_by_one(cells, trimmed.to_pylist(), column, file)
+    return pd.Series(values, index=cells.index), []
 
+
+def _numbers_one_by_one(
+    cells: pd.Series, trimmed: list[str], column: pa.Column, file: str
+) -> tuple[pd.Series, list[Fault]]:
+    """The slow way, which tells a number that is written in another way from what is none."""
+    values: list[int | float] = []
     faults = []
+    mend = "correct it" + (", or leave it empty" if column.nullable else "")
+    for row, text in enumerate(trimmed):
+        value = _number(text, exact=kind(column) is int)
+        what = None
+        if not text:
+            what = None if column.nullable else "the cell is empty"
+        elif not math.isfinite(value):
+            what = f"{cells.iloc[row]!r} is not a number"
+        elif kind(column) is int and not isinstance(value, int):
+            what = f"{cells.iloc[row]!r} is not a whole number of 64 bits"
+        if what is not None:
+            said = mend if text else "fill it"
+            faults.append(Fault(file=file, row=row + FIRST_ROW, column=str(cells.name), what=what, mend=said))
+        values.append(value if what is None else 0)
+    return pd.Series(np.array(values, dtype=np.int64 if kind(column) is int else np.float64), index=cells.index), faults
 
-    def blame(wrong: np.ndarray, what: str, mend: str) -> None:
-        for row in np.flatnonzero(wrong):
-            said = what.format(repr(cells.iloc[row]))
-            faults.append(Fault(file=file, row=int(row) + FIRST_ROW, column=str(cells.name), what=said, mend=mend))
 
-    if not column.nullable:
-        blame(is_empty, "the cell is empty", "fill it")
-    wrong = ~is_empty & ~np.isfinite(values.astype(np.float64))
-    blame(wrong, "{} is not a number", "correct it" + (", or leave it empty" if column.nullable else ""))
-    if kind(column) is int and values.dtype != np.int64 and not faults:
-        broken = values != np.floor(values)
-        blame(broken, "{} is not a whole number", "correct it")
-        values = np.where(broken, 0, values).astype(np.int64)
-    return pd.Series(values, index=cells.index), faults
+def _number(text: str, exact: bool) -> int | float:
+    """A cell as a whole number where one is wanted and it is one, else as a float; NaN where it is none."""
+    if not NUMBER.fullmatch(text):
+        return math.nan
+    before, _, behind = text.partition(".")
+    if exact and not behind.strip("0") and "e" not in text.lower() and -(2**63) <= int(before or 0) < 2**63:
+        return int(before or 0)
+    return float(text)
 
 
 def _faults(errors: SchemaErrors, file: str) -> list[Fault]:

@@ -30,6 +30,10 @@ class Schema:
     separator: str = ","
 
     def __post_init__(self) -> None:
+        if not isinstance(self.classes, tuple) or len(self.separator) != 1:
+            raise ValueError(f"takes a tuple of classes and a separator of one character, but got {self.separator=}")
+        if len({self.id, self.target, *self.names}) != len(self.names) + 2:
+            raise ValueError(f"the id, the target and the columns have names of their own, but got {self.names=}")
         if len(set(map(str, self.classes))) != len(self.classes) or len(self.classes) < 2:
             raise ValueError(f"a schema takes two classes or more, each once, but got {self.classes=}")
         if not self.columns.columns:
@@ -54,7 +58,4 @@ class Schema:
 def kind(column: pa.Column) -> type | None:
     """`int`, `float` or `str`: what a declared column holds; None for any other dtype."""
     text = str(column.dtype)
-    for prefix, found in (("int", int), ("float", float), ("str", str)):
-        if text.startswith(prefix):
-            return found
-    return None
+    return str if text.startswith("str") else {"int64": int, "float64": float}.get(text)

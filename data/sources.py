@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import zipfile
 import zlib
 from collections.abc import Collection, Iterable, Mapping
@@ -75,7 +76,10 @@ def locate(
         found = _read_folder(mine, slug, wanted)
         if found:
             return _complete(Source.RAW, mine, found, schema), misses
-        misses.append(f"no files in {mine}")
+        there = ", ".join(sorted(path.name for path in mine.iterdir())[:3]) if mine.is_dir() else ""
+        misses.append(
+            f"no files in {mine}" if not there else f"none of {schema.train}, {schema.test} among {there} in {mine}"
+        )
         archives = list(archives)
         if not archives:
             misses.append("KAGGLE_ARCHIVES is not set")
@@ -119,10 +123,10 @@ def _read_folder(folder: Path, slug: str, wanted: Collection[str]) -> dict[str, 
     if (archive := folder / f"{slug}.zip").is_file():
         found |= read_archive(archive.read_bytes(), str(archive), wanted)
     for name in wanted:
-        if (zipped := folder / f"{name}.zip").is_file():
-            found |= read_archive(zipped.read_bytes(), str(zipped), wanted)
         if (plain := folder / name).is_file():
             found[name] = plain.read_bytes()
+        elif (zipped := folder / f"{name}.zip").is_file():
+            found |= read_archive(zipped.read_bytes(), str(zipped), {name})
     return found
 
 
@@ -135,7 +139,7 @@ def read_archive(raw: bytes, place: str, wanted: Collection[str]) -> dict[str, b
     try:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             return _members(archive, place, wanted)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
         fault = Fault(file=place, what=f"not a whole zip archive ({error})", mend="download it again")
         raise BadDataError([fault]) from error
     except (RuntimeError, NotImplementedError) as error:  # what zipfile raises for a password, an unknown method
@@ -144,7 +148,8 @@ def read_archive(raw: bytes, place: str, wanted: Collection[str]) -> dict[str, b
 
 
 def _members(archive: zipfile.ZipFile, place: str, wanted: Collection[str]) -> dict[str, bytes]:
-    paths = {info: PurePosixPath(info.filename.replace("\\", "/")) for info in archive.infolist()}
+    names = {info: info.filename.replace("\\", "/") for info in archive.infolist() if not info.is_dir()}
+    paths = {info: PurePosixPath(name) for info, name in names.items() if not name.startswith("__MACOSX/")}
     for info, path in paths.items():
         if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
             what = f"the archive holds {info.filename!r}, a path outside itself"

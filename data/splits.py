@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
+MOST_FOLDS = 127  # that int8 numbers
+
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
@@ -18,8 +20,10 @@ class Split:
     seed: int = 0  # of the shuffle; the training's own seed leaves the folds alone, so that runs compare
 
     def __post_init__(self) -> None:
-        if self.folds < 2:
-            raise ValueError(f"a split takes 2 folds or more, but got {self.folds=}")
+        if not 2 <= self.folds <= MOST_FOLDS:
+            raise ValueError(f"a split takes 2 to {MOST_FOLDS} folds, but got {self.folds=}")
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"a split takes a seed from 0 to {2**32 - 1}, but got {self.seed=}")
 
     def assign(self, target: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
         """The fold in which each row is held out, int8 [rows].

@@ -47,6 +47,16 @@ def test_empty_lines_at_the_end_are_accepted():
     assert len(read_text(b"a,b\r\n1,2\r\n\r\n\r\n", "train.csv", ",")) == 1
 
 
+def test_line_ends_of_old_macs_are_accepted():
+    assert read_text(b"a,b\r1,2\r3,4\r", "train.csv", ",").to_numpy().tolist() == [["1", "2"], ["3", "4"]]
+
+
+def test_whole_numbers_are_exact_however_the_others_are_written():
+    schema = DataFrameSchema({"i": Column(int)})
+    raw = b"i,f\n9007199254740993,\n5.0,\n-9223372036854775808,\n"
+    assert typed(read_text(raw, "t.csv", ","), schema, "t.csv")["i"].tolist() == [9007199254740993, 5, -(2**63)]
+
+
 def test_columns_come_in_the_declared_order():
     assert read_text(b"b,a\n1,2\n", "train.csv", ",", ["a", "b"]).to_numpy().tolist() == [["2", "1"]]
 
@@ -76,7 +86,15 @@ def test_blanks_around_numbers_and_other_ways_to_write_them_are_accepted():
         (b"i,f\n1,2\n3,'\xff\n", "t.csv, row 3, column f: byte 0xff is not UTF-8; save it as UTF-8"),
         (b"i,f\n1,2\n3,x\n", "t.csv, row 3, column f: 'x' is not a number; correct it, or leave it empty"),
         (b"i,f\nx,2\n", "t.csv, row 2, column i: 'x' is not a number; correct it"),
-        (b"i,f\n1.5,2\n", "t.csv, row 2, column i: '1.5' is not a whole number; correct it"),
+        (b"i,f\n1.5,2\n", "t.csv, row 2, column i: '1.5' is not a whole number of 64 bits; correct it"),
+        (b"i,f\n1e19,2\n", "t.csv, row 2, column i: '1e19' is not a whole number of 64 bits; correct it"),
+        (b"i,f\n99999999999999999999,2\n", "t.csv, row 2, column i: '99999999999999999999' is not a whole number"),
+        (b"i,f\n0x1F,2\n", "t.csv, row 2, column i: '0x1F' is not a number; correct it"),
+        (b"i,f\n1,1e400\n", "t.csv, row 2, column f: '1e400' is not a number; correct it, or leave it empty"),
+        (b"\ni,f\n1,2\n", "t.csv, row 1, column i: the column is missing"),
+        ("i,f\n1,2\n".encode("utf-16-le"), "t.csv, row 1: a byte of zero, so no plain text; save it as UTF-8"),
+        (b'i,f\n1,"' + b"x" * 2**21 + b'"\n', "t.csv, row 2, column f: 'xxx"),
+        (b"i" * 200_000 + b",f\n1,2\n", "t.csv, row 1, column i: the column is missing"),
         (b"i,f\n1,inf\n", "t.csv, row 2, column f: 'inf' is not a number"),
         (b"i,f\n1,nan\n", "t.csv, row 2, column f: 'nan' is not a number"),
         (b"i,f\n,2\n", "t.csv, row 2, column i: the cell is empty; fill it"),
