@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 MOST_FOLDS = 127  # that int8 numbers
@@ -33,10 +34,14 @@ class Split:
             groups: [rows], the values of the `group` column; needed when one is declared.
 
         Raises:
-            ValueError: fewer rows, or groups, than folds; a group declared and not given.
+            ValueError: fewer rows, or groups, than folds; a group declared and not given, or empty in a row.
         """
         if self.group is not None and groups is None:
             raise ValueError(f"the split keeps {self.group} together, but got no groups")
+        if groups is not None:
+            if pd.isna(groups).any():
+                raise ValueError(f"{int(pd.isna(groups).sum())} rows have no {self.group or 'group'}")
+            groups = np.unique(groups, return_inverse=True)[1]
         pieces = len(target) if groups is None else len(np.unique(groups))
         if pieces < self.folds:
             raise ValueError(f"{pieces} {'rows' if groups is None else 'groups'} cannot fill {self.folds} folds")

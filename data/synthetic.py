@@ -54,7 +54,7 @@ def draw(
     rows = train_rows + test_rows
     words = _vocabulary(generator)
     drawn = {
-        name: np.arange(rows) // KIN if name == group else _column(column, rows, words, generator)
+        name: _kin(column, rows) if name == group else _column(column, rows, words, generator)
         for name, column in schema.columns.columns.items()
     }
     signals = _signals(schema, drawn, group, words, generator)
@@ -75,6 +75,17 @@ def _vocabulary(generator: np.random.Generator) -> np.ndarray:
     """Made-up words, str [words]."""
     syllables = generator.choice(np.array(SYLLABLES), size=(VOCABULARY * 2, 3))
     return np.unique(["".join(word) for word in syllables])[:VOCABULARY]
+
+
+def _kin(column: pa.Column, rows: int) -> np.ndarray:
+    """Some rows after another share a value, [rows]."""
+    groups = np.arange(rows) // KIN
+    least, greatest, allowed = _bounds(column)
+    if allowed is not None:
+        return np.array(allowed, dtype=object)[groups % len(allowed)]
+    first = int(np.ceil(least or 0))
+    groups = first + (groups if greatest is None else groups % max(1, int(greatest) - first + 1))
+    return groups.astype(str if kind(column) is str else kind(column))
 
 
 def _bounds(column: pa.Column) -> tuple[float | None, float | None, list | None]:
@@ -102,8 +113,11 @@ def _column(column: pa.Column, rows: int, words: np.ndarray, generator: np.rando
         lengths = generator.integers(1, 8, size=rows)
         cells = np.array([" ".join(generator.choice(words, size=length)) for length in lengths], dtype=object)
     else:
+        is_int = kind(column) is int
+        if is_int:  # rounded down, every whole number within the bounds can come
+            least, greatest = least if least is None else np.ceil(least), greatest if greatest is None else greatest + 1
         values = _values(least, greatest, rows, generator)
-        cells = (np.floor(values).astype(int) if kind(column) is int else values.round(4)).astype(object)
+        cells = (np.floor(values).astype(int) if is_int else values.round(4)).astype(object)
     if column.nullable:
         cells[generator.random(rows) < MISSING] = None
     return cells
@@ -146,7 +160,9 @@ def _signals(
             numbers.append(pd.Series(np.log1p(cells.astype(float) - least)))  # a long tail
         else:
             numbers.append(cells.astype(float))
-    found = categories[:2] if len(categories) > 1 else categories + numbers or texts
+    found = (
+        categories[:2] if len(categories) > 1 else categories + numbers or texts or [pd.Series(np.zeros(len(cells)))]
+    )
     values = np.stack([column.fillna(column.mean()).to_numpy() for column in found[:MOST_SIGNALS]], axis=1)
     return (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
 

@@ -66,7 +66,7 @@ def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
         lambda: typed(test_text, schema.columns, test_file),
     )
     try:
-        fold = split.assign(target, None if split.group is None else train[split.group].to_numpy())
+        fold = split.assign(target, None if split.group is None else train[split.group].to_numpy(dtype=object))
     except ValueError as error:
         fault = Fault(file=train_file, what=str(error), mend="add rows, or lower the folds of the split")
         raise BadDataError([fault]) from error
@@ -91,11 +91,24 @@ def save(tables: Tables, folder: Path) -> None:
         tables.train.assign(**{_TARGET: tables.target, _FOLD: tables.fold}).to_parquet(part / "train.parquet")
         tables.test.to_parquet(part / "test.parquet")
         tables.sample.to_parquet(part / "sample.parquet")
-        (part / MANIFEST).write_text(json.dumps({"fold_hash": tables.fold_hash}, indent=2) + "\n")
+        hashes = {path.name: _sha256(path) for path in sorted(part.iterdir())}
+        told = {"fold_hash": tables.fold_hash, "sha256": hashes}
+        (part / MANIFEST).write_text(json.dumps(told, indent=2) + "\n")
 
 
-def load(folder: Path, raw: RawFiles) -> Tables:
-    """Reads what `save` wrote of the same raw files."""
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def load(folder: Path, raw: RawFiles) -> Tables | None:
+    """Reads what `save` wrote of the same raw files; None where it is not there, or not as it was written."""
+    try:
+        told = json.loads((folder / MANIFEST).read_text())
+        if any(_sha256(folder / name) != sha256 for name, sha256 in told["sha256"].items()):
+            return None
+        fold_hash = told["fold_hash"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
     train = pd.read_parquet(folder / "train.parquet")
     return Tables(
         train=train.drop(columns=[_TARGET, _FOLD]),
@@ -103,7 +116,7 @@ def load(folder: Path, raw: RawFiles) -> Tables:
         sample=pd.read_parquet(folder / "sample.parquet"),
         target=train[_TARGET].to_numpy(),
         fold=train[_FOLD].to_numpy(),
-        fold_hash=json.loads((folder / MANIFEST).read_text())["fold_hash"],
+        fold_hash=fold_hash,
         data_hash=raw.sha256,
         source=raw.source,
         place=raw.place,

@@ -11,6 +11,7 @@ import torch
 from sklearn.base import clone
 
 from data.datasets import UNKNOWN, Fold, TabularDataset
+from data.errors import UsageError
 from data.tables import Tables
 
 
@@ -44,6 +45,9 @@ class Recipe:
         Args:
             tables: all rows.
             fold: its number; None holds nothing out, and so fits on all train rows.
+
+        Raises:
+            UsageError: the recipe does not fit the columns, or makes numbers that are not finite in float32.
         """
         held_out = tables.fold == (-1 if fold is None else fold)
         encoder = clone(self.encoder)
@@ -51,8 +55,12 @@ class Recipe:
         train = encoder.fit_transform(tables.train[~held_out].reset_index(drop=True), target)
 
         def dataset(input: np.ndarray, target: np.ndarray) -> TabularDataset:
+            values = np.ascontiguousarray(input, dtype=np.float32)
+            if not np.isfinite(values).all():
+                row, column = np.argwhere(~np.isfinite(values))[0]
+                raise UsageError(f"the recipe makes no finite number of row {row}, column {column} of its input")
             return TabularDataset(
-                input=torch.from_numpy(np.ascontiguousarray(input, dtype=np.float32)),
+                input=torch.from_numpy(values),
                 target=torch.from_numpy(target),
                 cardinalities=encoder.cardinalities_,
             )

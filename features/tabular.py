@@ -33,6 +33,8 @@ def tabular(
         embedded: codes, which the network learns a vector for; an unseen value is code 0.
         derive: transformers of a frame to a frame with more columns, one after another, in front of all else.
     """
+    if not (numbers or counts or categories or embedded):
+        raise ValueError("a recipe names one column or more, but got none")
     encoder = TabularEncoder(
         numbers=tuple(numbers),
         counts=tuple(counts),
@@ -69,7 +71,10 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:
         """Learns from the train rows; their input, float32 [rows, columns]."""
         self.pipeline_ = self._pipeline()
-        matrix = self.pipeline_.fit_transform(rows, target)
+        try:
+            matrix = self.pipeline_.fit_transform(rows, target)
+        except ValueError as error:
+            raise UsageError(f"the recipe does not fit the columns: {' '.join(str(error).split())}") from error
         columns = self.pipeline_[-1]
         self.columns_ = tuple(columns.get_feature_names_out())
         codes = columns.named_transformers_["embedded"] if self.embedded else None
@@ -88,14 +93,15 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     def _matrix(self, matrix: np.ndarray) -> np.ndarray:
         if self.embedded:
             matrix[:, -len(self.embedded) :] += 1  # the encoder says -1 for the unseen
-        return np.ascontiguousarray(matrix, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is beyond float32 is infinite, and whoever takes it looks
+            return np.ascontiguousarray(matrix, dtype=np.float32)
 
     def _pipeline(self) -> Pipeline:
         text = FunctionTransformer(as_text, feature_names_out="one-to-one")
         blocks = {
             "numbers": (_number_steps(), self.numbers),
             "counts": (
-                make_pipeline(FunctionTransformer(np.log1p, feature_names_out="one-to-one"), _number_steps()),
+                make_pipeline(FunctionTransformer(log_count, feature_names_out="one-to-one"), _number_steps()),
                 self.counts,
             ),
             "categories": (
@@ -127,6 +133,18 @@ def select(rows: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
         if name not in rows:
             raise UsageError(f"the recipe names the column {name!r}, but there are {', '.join(map(str, rows.columns))}")
     return rows[list(dict.fromkeys(columns))]
+
+
+def log_count(rows: pd.DataFrame) -> pd.DataFrame:
+    """log(1 + x) of what is never negative.
+
+    Raises:
+        UsageError: a count below zero.
+    """
+    for name in rows:
+        if (rows[name] < 0).any():
+            raise UsageError(f"a count is 0 or more, but {name} holds {rows[name].min()}: name it among the numbers")
+    return rows.apply(np.log1p)
 
 
 def as_text(rows: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,21 @@ class Config(ABC):
     clip: float | None = None  # greatest norm of a network's gradient
 
     def __post_init__(self) -> None:
+        self._check_types()
+        self._check_ranges()
+
+    def _check_types(self) -> None:
+        for name, wanted in (("loss", Loss), ("optimizer", Optimizer), ("schedule", Schedule), ("refit", bool)):
+            if not isinstance(getattr(self, name), wanted):
+                raise ValueError(f"takes a {wanted.__name__}, but got {name}={getattr(self, name)!r}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"takes numbers, but got {field.name}={value}")
+            if field.type == "int" and type(value) is not int:
+                raise ValueError(f"takes a whole number, but got {field.name}={value!r}")
+
+    def _check_ranges(self) -> None:
         for name in ("members", "epochs", "patience", "batch"):
             if getattr(self, name) < 1:
                 raise ValueError(f"takes {name} of 1 or more, but got {name}={getattr(self, name)}")

@@ -102,6 +102,8 @@ def crossfit(
         epochs = round(float(np.mean(best.epochs)))
         refit_test, refit_weights = _refit(whole, config, outputs, epochs, seed, len(folds), device)
         test = (test * len(folds) + refit_test) / (len(folds) + 1)  # the mean of all networks
+    if not test.isfinite().all():
+        raise DivergedError("the prediction of a test row is no number: lower lr, or look at the row's features")
     return CrossFit(
         oof=best.oof,
         test=test.cpu().numpy(),

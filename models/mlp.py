@@ -15,6 +15,8 @@ from torch.nn import functional
 from models.config import Config
 from models.network import Network, Noise, drawn_uniform
 
+MOST_DROPOUT = 0.99  # a mask knows 256ths
+
 
 class Activation(StrEnum):
     """The bend between two layers."""
@@ -47,8 +49,10 @@ class MLPConfig(Config):
         super().__post_init__()
         if self.width < 1 or self.depth < 0 or self.embedding < 1:
             raise ValueError(f"takes layers of 1 or more units, but got {self.width=} {self.depth=} {self.embedding=}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"takes dropout in [0, 1), but got {self.dropout=}")
+        if not 0 <= self.dropout <= MOST_DROPOUT:
+            raise ValueError(f"takes dropout from 0 to {MOST_DROPOUT}, but got {self.dropout=}")
+        if not isinstance(self.activation, Activation):
+            raise ValueError(f"takes an Activation, but got activation={self.activation!r}")
 
     def build(
         self,

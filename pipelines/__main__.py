@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -162,6 +163,7 @@ def repeat(
     scores: list[float] = []
     tables = stages.ingest(job).tables
     seeds = range(first, first + times)
+    _job(name, home, seed=seeds[-1])  # refuses what is no seed
     for seed, fit in zip(seeds, fits_of(job.competition, tables, candidate, seeds, resolve(device)), strict=True):
         scores.append(fit.score)
         print(f"seed {seed}: out-of-fold {metric} {fit.score:.4f}", flush=True)
@@ -192,7 +194,10 @@ def ui(
 def cli(arguments: list[str] | None = None) -> int:
     """Runs a command and returns its exit code; an error is one line on stderr."""
     try:
-        return app(args=arguments, prog_name="podium", standalone_mode=False) or 0
+        code = app(args=arguments, prog_name="podium", standalone_mode=False) or 0
+        if code == INTERRUPTED:  # typer's own answer to Ctrl-C
+            raise KeyboardInterrupt
+        return code
     except TyperUsageError as error:
         _show(error, f"{error.format_message()} (see --help)")
         return UsageError.exit_code
@@ -215,8 +220,9 @@ def _show(error: BaseException, line: str) -> None:
 
 def leave(code: int) -> None:
     """Ends the process without taking torch and MLflow apart piece by piece, which costs more than a second."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed
+        with suppress(OSError):
+            stream.flush()
     os._exit(code)
 
 

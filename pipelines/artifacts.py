@@ -58,3 +58,11 @@ def read_test_predictions(folder: Path, schema: Schema) -> tuple[list[str], np.n
     """The ids and the probabilities, float32 [test rows, classes], that `write` wrote."""
     frame = pd.read_parquet(folder / TEST_PREDICTIONS)
     return frame[schema.id].tolist(), frame[list(schema.labels)].to_numpy()
+
+
+def readable(folder: Path, schema: Schema) -> bool:
+    """Whether the test predictions are there, and whole."""
+    try:
+        return len(read_test_predictions(folder, schema)[0]) > 0
+    except (OSError, ValueError, KeyError):
+        return False

@@ -7,6 +7,15 @@ from pipelines.job import Job
 from pipelines.stages import TWIN_WARNING, Trained
 
 
+def _other_rows(job: Job, trained: Trained) -> str:
+    """A word where the real files are not of the declared size."""
+    schema, tables = job.competition.schema, trained.ingested.tables
+    declared = (schema.train_rows, schema.test_rows)
+    if tables.source is Source.TWIN or declared == (len(tables.train), len(tables.test)):
+        return ""
+    return f" (declared: {declared[0]:,} and {declared[1]:,})"
+
+
 def closing(job: Job, trained: Trained, seconds: float) -> str:
     """The summary of a run: names and values in two columns.
 
@@ -24,7 +33,7 @@ def closing(job: Job, trained: Trained, seconds: float) -> str:
     took = "found: nothing was trained" if trained.hit else f"trained in {metrics['train_seconds']:.1f} s on {device}"
     lines = {
         "data": f"{tables.source}: {tables.place}",
-        "rows": f"{len(tables.train):,} train, {len(tables.test):,} test",
+        "rows": f"{len(tables.train):,} train, {len(tables.test):,} test{_other_rows(job, trained)}",
         "networks": f"{trained.model}: {members}",
         f"cv {metric.name}": f"{metrics['cv_score']:.4f}, standard deviation over folds {metrics['cv_std']:.4f}",
         "run": f"{trained.run.name}, {took}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +15,7 @@ from data.schema import Schema
 from data.splits import Split
 from features.recipe import Recipe
 from models.config import Config
+from models.losses import outputs_of
 from submissions.layout import Layout
 
 FOLDER = Path(__file__).parent / "competitions"
@@ -43,6 +45,18 @@ class Competition:
     def __post_init__(self) -> None:
         if not self.candidates:
             raise ValueError("a competition takes one candidate or more, but got none")
+        for part, wanted in (
+            (self.layout, Layout),
+            (self.recipe, Recipe),
+            (self.schema, Schema),
+            (self.metric, Metric),
+        ):
+            if not isinstance(part, wanted):
+                raise ValueError(f"takes a {wanted.__name__}, but got {part!r}")
+        for name, candidate in self.candidates.items():
+            if not re.fullmatch(r"\w+", name):
+                raise ValueError(f"a candidate's name is made of letters, digits and _, but got {name!r}")
+            outputs_of(candidate.config.loss, len(self.schema.classes))
         if self.split.group is not None and self.split.group not in self.schema.names:
             raise ValueError(f"the split's group is a column of the schema, but got {self.split.group!r}")
 

@@ -45,4 +45,5 @@ class Home:
     def archives() -> list[Path]:
         """The folders that may hold a competition's archive."""
         named = os.environ.get("KAGGLE_ARCHIVES")
-        return ([Path(named).expanduser()] if named else []) + ([KAGGLE_NOTEBOOK] if KAGGLE_NOTEBOOK.is_dir() else [])
+        folders = [Path(os.path.expanduser(named))] if named else []  # noqa: PTH111  # Path's fails for an unknown user
+        return [*folders, KAGGLE_NOTEBOOK] if KAGGLE_NOTEBOOK.is_dir() else folders

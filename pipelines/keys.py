@@ -35,6 +35,7 @@ def train_key(name: str, data_hash: str, model: str, config: Config, seed: int, 
         ingest_key(name, data_hash),
         rooms_source("features", "models"),
         parts_source(name, TRAINED, model),
+        syntax((FOLDER.parent / "fitting.py").read_text()),
         *(model, type(config).__name__, *said, f"seed={seed}", f"device={device}"),
     )
 
@@ -62,8 +63,9 @@ def rooms_source(*rooms: str) -> str:
 
 
 def parts_source(name: str, parts: tuple[str, ...], model: str | None = None) -> str:
-    """The syntax of some arguments of a competition's declaration, and of the definitions that they reach."""
-    return reached((FOLDER / f"{name}.py").read_text(), parts, model)
+    """The syntax of some arguments of a competition's declaration, of all that they reach, and of shared helpers."""
+    helpers = "\n".join(syntax(path.read_text()) for path in sorted(FOLDER.glob("_[!_]*.py")))
+    return reached((FOLDER / f"{name}.py").read_text(), parts, model) + helpers
 
 
 def syntax(source: str) -> str:
@@ -74,7 +76,8 @@ def syntax(source: str) -> str:
 def reached(source: str, parts: tuple[str, ...], model: str | None = None) -> str:
     """What `COMPETITION = Competition(...)` in a source passes for `parts`, with every top-level statement it reaches.
 
-    With a model, the recipe that it takes is a part too. A declaration that is made in another way counts as a whole.
+    With a model, its candidate and the recipe that it takes are parts too. Statements that are more than a plain
+    definition always count, for what they change cannot be seen; so does a whole file that declares in another way.
     """
     module = _without_docstrings(ast.parse(source))
     call = next((node.value for node in module.body if isinstance(node, _ASSIGNMENTS) and _declares(node)), None)
@@ -82,7 +85,8 @@ def reached(source: str, parts: tuple[str, ...], model: str | None = None) -> st
         return ast.dump(module)
     roots: list[ast.AST] = [keyword for keyword in call.keywords if keyword.arg in parts]
     if model is not None:
-        roots += _recipe_of(call, model)
+        roots += _candidate_of(call, model)
+    roots += [node for node in module.body if not _declares(node) and not _is_plain(node)]
     defined: dict[str, list[ast.stmt]] = {}
     for node in module.body:
         for name in [] if _declares(node) else _defined(node):
@@ -94,21 +98,42 @@ def reached(source: str, parts: tuple[str, ...], model: str | None = None) -> st
         new = {statement for name in named for statement in defined.get(name, [])} - found
         found |= new
         waiting += new
-    kept = [node for node in module.body if node in found]
+    kept = [node for node in module.body if node in found and node not in roots]
     return "\n".join(map(ast.dump, [*roots, *kept]))
 
 
-def _recipe_of(call: ast.Call, model: str) -> list[ast.AST]:
-    """The recipe of a candidate: its own where it has one; all candidates where they are not written out."""
+def _candidate_of(call: ast.Call, model: str) -> list[ast.AST]:
+    """What a candidate trains: its arguments but the search space, and the recipe where it has none of its own.
+
+    All candidates count where they are not written out as `{"model": Candidate(...)}`.
+    """
     arguments = {keyword.arg: keyword for keyword in call.keywords}
+    default: list[ast.AST] = [arguments["recipe"]]
     candidates = arguments["candidates"].value
-    if not isinstance(candidates, ast.Dict):
-        return [arguments["candidates"], arguments["recipe"]]
-    for name, candidate in zip(candidates.keys, candidates.values, strict=True):
-        if isinstance(name, ast.Constant) and name.value == model and isinstance(candidate, ast.Call):
-            own = [keyword for keyword in candidate.keywords if keyword.arg == "recipe"]
-            return [*own] or [arguments["recipe"]]
-    return [arguments["candidates"], arguments["recipe"]]
+    if isinstance(candidates, ast.Dict):
+        for name, made in zip(candidates.keys, candidates.values, strict=True):
+            if isinstance(name, ast.Constant) and name.value == model and _is_written_out(made):
+                assert isinstance(made, ast.Call)
+                own = [keyword for keyword in made.keywords if keyword.arg != "space"]
+                return [*own, *([] if any(keyword.arg == "recipe" for keyword in own) else default)]
+    return [arguments["candidates"], *default]
+
+
+def _is_written_out(node: ast.expr) -> bool:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id != "Candidate":
+        return False
+    return not node.args and all(keyword.arg is not None for keyword in node.keywords)
+
+
+def _is_plain(node: ast.stmt) -> bool:
+    """Whether a top-level statement gives names a meaning and does nothing else."""
+    if isinstance(node, ast.ImportFrom):
+        return all(alias.name != "*" for alias in node.names)
+    if isinstance(node, ast.Assign):
+        return all(isinstance(target, ast.Name | ast.Tuple) for target in node.targets)
+    if isinstance(node, ast.AnnAssign):
+        return isinstance(node.target, ast.Name)
+    return isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import)
 
 
 _ASSIGNMENTS = (ast.Assign, ast.AnnAssign)

@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from data import sources, synthetic, tables
-from data.files import beside
+from data.errors import BadDataError, UsageError
+from data.files import beside, remove
 from data.sources import RawFiles, Source
 from data.tables import Tables
 from models.config import Config
@@ -79,21 +80,34 @@ def read(job: Job, raw: RawFiles) -> Tables:
     Raises:
         BadDataError: they do not fit the declaration.
     """
+    try:
+        found = tables.ingest(raw, job.competition.schema, job.competition.split)
+    except BadDataError as error:
+        if raw.source is not Source.TWIN:
+            raise
+        raise UsageError(f"the twin does not fit the declaration it was drawn from: {error.faults[0]}") from error
+    _check_sample(job, raw, found)
+    return found
+
+
+def _check_sample(job: Job, raw: RawFiles, found: Tables) -> None:
     schema = job.competition.schema
-    found = tables.ingest(raw, schema, job.competition.split)
     sample = next(name for name in schema.sample if name in raw.files)
     check_sample(found.sample, job.competition.layout, schema, raw.named(sample))
-    return found
 
 
 def ingest(job: Job) -> Ingested:
     """The competition's tables, from the cache where the same bytes were read before."""
     raw = locate(job)
     folder = job.home.cache / f"{job.name}-{keys.ingest_key(job.name, raw.sha256)[:16]}"
-    if not folder.is_dir():
-        tables.save(read(job, raw), folder)
+    found = tables.load(folder, raw)
+    if found is None:
+        found = read(job, raw)
+        remove(folder)  # damaged, if it is there
+        tables.save(found, folder)
+    _check_sample(job, raw, found)  # the layout may have changed since
     label = job.name + (TWIN_SUFFIX if raw.source is Source.TWIN else "")
-    return Ingested(tables=tables.load(folder, raw), label=label)
+    return Ingested(tables=found, label=label)
 
 
 def train(job: Job) -> Trained:
@@ -104,7 +118,7 @@ def train(job: Job) -> Trained:
     key = keys.train_key(job.name, ingested.tables.data_hash, model, candidate.config, job.seed, device.type)
     tracker = Tracker(job.home.mlruns)
     run = None if job.again else tracker.finished(ingested.label, key)
-    hit = run is not None and (run.artifacts / artifacts.TEST_PREDICTIONS).is_file()
+    hit = run is not None and "cv_score" in run.metrics and artifacts.readable(run.artifacts, job.competition.schema)
     if run is None or not hit:
         run = _train_anew(job, model, candidate, device, ingested, key, tracker)
     return Trained(run=run, ingested=ingested, model=model, config=candidate.config, key=key, hit=hit)

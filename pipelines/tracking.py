@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the machine
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
@@ -32,6 +34,7 @@ DATABASE = "mlflow.db"
 FLUSH_SECONDS = 10  # between two writes of a running training's metrics
 BATCH = 1000  # metrics that MLflow takes in one call
 LONGEST_VALUE = 5000  # characters of a tag
+UNREADABLE = "the runs cannot be read: move mlflow.db away to start a new one"
 UNSAFE = frozenset("#%?")  # in the path of a database that is named by an address
 
 
@@ -51,7 +54,7 @@ def _errors_told(line: str) -> Iterator[None]:
     """Turns MLflow's and the database's errors into one line."""
     try:
         yield
-    except (MlflowException, SQLAlchemyError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
         raise StorageError(f"{line} ({str(error).splitlines()[0]})") from error
 
 
@@ -103,6 +106,7 @@ class Tracker:
                     MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
             self.client = MlflowClient(f"sqlite:///{database}")
             self.client.search_experiments(max_results=1)
+            _bring_home(database)
 
     def experiment(self, name: str) -> str:
         """The id of an experiment, made where it is not there."""
@@ -121,7 +125,8 @@ class Tracker:
     def finished(self, experiment: str, key: str) -> FinishedRun | None:
         """The newest finished run of a key; None where there is none."""
         where = f"tags.key = '{key}' and attributes.status = 'FINISHED'"
-        runs = self.client.search_runs([self.experiment(experiment)], where, max_results=1)
+        with _errors_told(UNREADABLE):
+            runs = self.client.search_runs([self.experiment(experiment)], where, max_results=1)
         return _finished(runs[0]) if runs else None
 
     @contextmanager
@@ -148,7 +153,8 @@ class Tracker:
 
     def read(self, id: str) -> FinishedRun:
         """A run by its id."""
-        return _finished(self.client.get_run(id))
+        with _errors_told(UNREADABLE):
+            return _finished(self.client.get_run(id))
 
     def tag(self, id: str, tags: Mapping[str, str]) -> None:
         """Adds tags to a run."""
@@ -161,6 +167,24 @@ class Tracker:
         for run in self.client.search_runs([experiment], where):
             if not alive(int(run.data.tags.get("pid", 0))):
                 self.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _bring_home(database: Path) -> None:
+    """Points a database that was moved or copied to the artifacts beside it; MLflow keeps absolute paths."""
+    home = (database.parent / "artifacts").resolve().as_uri()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for number, name, location in connection.execute(
+            "SELECT experiment_id, name, artifact_location FROM experiments"
+        ).fetchall():
+            moved = f"{home}/{quote(name)}"
+            if location != moved and location.endswith(f"/artifacts/{quote(name)}"):
+                connection.execute(
+                    "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (moved, number)
+                )
+                connection.execute(
+                    "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE experiment_id = ?",
+                    (moved, len(location) + 1, number),
+                )
 
 
 def _finished(run: Run) -> FinishedRun:

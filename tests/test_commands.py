@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from data import kaggle
 from pipelines.__main__ import cli
 from pipelines.competition import find, names
+from pipelines.home import REPOSITORY
 from pipelines.tracking import Tracker
 from tests.toy import write_zip, zip_bytes
 from tests.twins import twin_files
@@ -271,6 +274,29 @@ def test_a_full_disk_is_one_line(run, archives, monkeypatch):
 
     monkeypatch.setattr("data.tables.save", full)
     assert run("run", NAME)[::2] == (74, ["podium: train.parquet: No space left on device"])
+
+
+def test_ctrl_c_is_one_line_and_130(run, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipelines.stages.train", interrupt)
+    assert run("run", NAME) == (130, [], ["podium: interrupted; the same command goes on where it can"])
+
+
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), ("2>&-", 0), ("| head -0", 1)])
+def test_a_closed_stream_is_no_traceback(home, closed, code):
+    command = f"{sys.executable} -m pipelines ingest {NAME} --home '{home.root}' {closed}"
+    found = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"], cwd=REPOSITORY, capture_output=True, timeout=120
+    )
+    assert b"Traceback" not in found.stderr
+    assert found.returncode == code
+
+
+def test_files_of_another_size_than_declared_are_told(run, archives):
+    write_zip(archives / "titanic.zip", edited(TRAIN, lambda table: table[:500]))
+    assert "  rows         499 train, 418 test (declared: 891 and 418)" in run("run", NAME)[1]
 
 
 def test_debug_shows_where_an_error_was_raised(run):

@@ -36,7 +36,7 @@ def declare(tmp_path, monkeypatch):
             "COMPETITION = Competition()",
             r"broken_name\.py: NameError: name 'Competition' is not defined",
         ),
-        ("broken_value", "from data.splits import Split\nSplit(folds=1)", r"ValueError: a split takes 2 folds or more"),
+        ("broken_value", "from data.splits import Split\nSplit(folds=1)", r"ValueError: a split takes 2 to 127 folds"),
         ("empty", "", r"empty\.py: declares no COMPETITION = Competition\(\.\.\.\)"),
         ("another", "COMPETITION = 3", r"another\.py: declares no COMPETITION"),
     ],

@@ -83,6 +83,13 @@ def test_a_network_alone_equals_the_same_network_in_the_pack(config):
         {"weight_decay": -1.0},
         {"width": 0},
         {"dropout": 1.0},
+        {"lr": float("inf")},
+        {"clip": float("nan")},
+        {"epochs": 2.5},
+        {"loss": "binary"},
+        {"schedule": "nonsense"},
+        {"activation": "relu"},
+        {"refit": 3},
         {"embedding": 0},
     ],
 )

@@ -52,6 +52,12 @@ def reached(source, stage):
         ('"""Adds a column."""', '"""Another docstring."""', set()),
         ("layout=Labels()", "layout=Probabilities()", set()),
         ('space={"lr": 1}', 'space={"lr": 2}', set()),
+        ("width=16", "width=LIMIT", {"mlp"}),
+        ("LIMIT = 3", 'LIMIT = 3\nCOLUMNS["a"] = 2', {"ingest", "mlp", "wide"}),
+        ("LIMIT = 3", "LIMIT = 3\nCOLUMNS.update(a=2)", {"ingest", "mlp", "wide"}),
+        ("LIMIT = 3", "LIMIT = 3\nif True:\n    def helper(rows):\n        return rows * 2", {"ingest", "mlp", "wide"}),
+        ("LIMIT = 3", "LIMIT = 3\nfrom elsewhere import *", {"ingest", "mlp", "wide"}),
+        ('"wide": Candidate(', '"wide": made(', {"wide"}),
         ('slug="toy"', 'slug="other"', set()),
         ("LIMIT = 3", "LIMIT = 4", {"mlp"}),
         ("return rows\n", "return rows[::-1]\n", {"mlp"}),
@@ -138,3 +144,16 @@ def test_every_competition_is_written_out_so_that_its_keys_are_exact():
         source = path.read_text()
         commented = source.replace("layout=", "layout=  # a comment\n    ")
         assert keys.reached(source, keys.INGESTED) == keys.reached(commented, keys.INGESTED) != keys.syntax(source)
+
+
+def test_helpers_that_competitions_share_count_for_all(tmp_path, monkeypatch):
+    (tmp_path / "competitions").mkdir()
+    (tmp_path / "fitting.py").write_text("")
+    (tmp_path / "competitions" / "toy.py").write_text(DECLARATION)
+    monkeypatch.setattr(keys, "FOLDER", tmp_path / "competitions")
+    before = train_key("toy")
+    helper = tmp_path / "competitions" / "_help.py"
+    helper.write_text("value = 1\n")
+    first = train_key("toy")
+    helper.write_text("value = 2\n")
+    assert len({before, first, train_key("toy")}) == 3

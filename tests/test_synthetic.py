@@ -84,3 +84,25 @@ def test_no_more_than_some_thousand_rows_are_drawn():
     schema = replace(MANY, train_rows=10**6, test_rows=10**6)
     twin = draw(schema, ACCURACY, partial(Labels().blank, schema=schema))
     assert [content.count(b"\n") for content in twin.files.values()] == [4001, 4001, 4001]
+
+
+@pytest.mark.parametrize(
+    ("columns", "group"),
+    [
+        ({"n": Column(int, Check.gt(0)), "m": Column(int, Check.lt(0))}, None),
+        ({"x": Column(float, Check.gt(0)), "y": Column(float, Check.in_range(0, 1, include_min=False))}, None),
+        ({"flag": Column(int, Check.in_range(0, 1)), "half": Column(int, Check.ge(0.5))}, None),
+        ({"flag": Column(float, Check.isin([0.0, 1.0]), nullable=True)}, None),
+        ({"x": Column(float), "kin": Column(str)}, "kin"),
+        ({"x": Column(float), "kin": Column(int, Check.in_range(5, 40))}, "kin"),
+        ({"x": Column(float), "kin": Column(int, Check.isin(list(range(30))))}, "kin"),
+        ({"kin": Column(int)}, "kin"),
+        ({"text": Column(str)}, None),
+    ],
+)
+def test_a_twin_keeps_to_bounds_values_and_groups(columns, group):
+    schema = replace(TOY, columns=DataFrameSchema(columns))
+    tables = tables_of(schema, Labels(), group)
+    assert len(tables.train) == 900
+    if "flag" in columns:
+        assert set(tables.train["flag"].dropna()) == {0, 1}
