@@ -52,6 +52,11 @@ def read_text(raw: bytes, file: str, separator: str, expected: Sequence[str] | N
     columns = list(expected or header)
     _refuse_header(header, columns, file)
 
+    return _parse(raw, file, separator, header).select(columns).to_pandas()
+
+
+def _parse(raw: bytes, file: str, separator: str, header: list[str]) -> pyarrow.Table:
+    """Every cell as text, by Arrow, which knows the number of a row that has too few cells or too many."""
     ragged: list[Fault] = []
 
     def note(row: arrow_csv.InvalidRow) -> str:
@@ -87,7 +92,7 @@ def read_text(raw: bytes, file: str, separator: str, expected: Sequence[str] | N
         what = "a quote that never closes"
         row = table.num_rows + 1
         raise BadDataError([Fault(file=file, row=row, column=header[-1], what=what, mend="close it")])
-    return table.select(columns).to_pandas()
+    return table
 
 
 def _cells(line: str, separator: str) -> list[str]:

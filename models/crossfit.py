@@ -99,8 +99,7 @@ def crossfit(
     test = predict(network, stack([fold.test for fold in folds], width, device).input, config).mean(dim=0)
     refit_weights: dict[str, Tensor] = {}
     if whole is not None:
-        epochs = round(float(np.mean(best.epochs)))
-        refit_test, refit_weights = _refit(whole, config, outputs, epochs, seed, len(folds), device)
+        refit_test, refit_weights = _refit(whole, config, outputs, best.epochs, seed, device)
         test = (test * len(folds) + refit_test) / (len(folds) + 1)  # the mean of all networks
     if not test.isfinite().all():
         raise DivergedError("the prediction of a test row is no number: lower lr, or look at the row's features")
@@ -184,17 +183,17 @@ class _Best:
 
 
 def _refit(
-    whole: Fold, config: Config, outputs: int, epochs: int, seed: int, fold: int, device: torch.device
+    whole: Fold, config: Config, outputs: int, epochs: Sequence[int], seed: int, device: torch.device
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Members trained on all rows for the epochs that the cross-validation chose.
+    """Members trained on all rows for as many epochs as the folds chose on average.
 
     Shape: test predictions [test rows, classes]
     """
     width = width_of([whole.train])
-    generators = generators_of(seed, fold, config.members)
+    generators = generators_of(seed, len(epochs), config.members)  # those of the fold after the last
     network = config.build(width.columns, width.cardinalities, outputs, generators).to(device)
     training = train(network, stack([whole.train], width, device), config, generators)
-    for _ in range(epochs):
+    for _ in range(round(float(np.mean(epochs)))):
         next(training)
     test = predict(network, stack([whole.test], width, device).input, config)[0]
     return test, {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
