@@ -15,7 +15,7 @@ from data.metrics import Metric
 from models.config import Config
 from models.losses import outputs_of
 from models.pack import stack, width_of
-from models.training import generators_of, predict, train
+from models.training import generators_of, pack_generators, predict, train
 
 
 class DivergedError(PodiumError):
@@ -72,12 +72,12 @@ def crossfit(
         watch: told of every epoch; may raise to stop.
 
     Raises:
-        DivergedError: a fold never had a finite score.
+        DivergedError: a fold never had a finite score, or a test row no finite prediction.
     """
     device = torch.device(device)
     outputs = outputs_of(config.loss, classes)
     width = width_of([fold.train for fold in folds])
-    generators = [each for number in range(len(folds)) for each in generators_of(seed, number, config.members)]
+    generators = pack_generators(seed, len(folds), config.members)
     network = config.build(width.columns, width.cardinalities, outputs, generators).to(device)
     valid = stack([fold.valid for fold in folds], width, device).input
     scorer = _Scorer(folds, metric, config.monitor or metric)

@@ -23,6 +23,11 @@ def generators_of(seed: int, fold: int, members: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(int(state[0] >> np.uint64(1))) for state in states]
 
 
+def pack_generators(seed: int, folds: int, members: int) -> list[torch.Generator]:
+    """The generators of a whole pack, fold after fold."""
+    return [generator for fold in range(folds) for generator in generators_of(seed, fold, members)]
+
+
 def train(network: Network, pack: Pack, config: Config, generators: Sequence[torch.Generator]) -> Iterator[Tensor]:
     """Trains `config.epochs` epochs, and pauses after each; the caller stops when it has seen enough.
 

@@ -137,10 +137,13 @@ def check(name: Name, home: HomeFolder = None) -> None:
 def summary(name: Name, model: Model = None, home: HomeFolder = None) -> None:
     """Print the layers of a candidate's networks, their shapes and parameters."""
     from pipelines import stages
+    from pipelines.fitting import encode
     from pipelines.fitting import summary as summarize
 
     job = _job(name, home, model=model)
-    print(summarize(job.competition, stages.ingest(job).tables, job.competition.candidate(model)[1]))
+    candidate = job.competition.candidate(model)[1]
+    encoded = encode(job.competition, stages.ingest(job).tables, candidate)
+    print(summarize(job.competition, encoded, candidate.config))
 
 
 @app.command()

@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 
 from data.datasets import Fold
 from data.tables import Tables
+from models.config import Config
 from models.crossfit import CrossFit, Epoch, crossfit
 from models.losses import outputs_of
 from models.pack import width_of
 from models.summary import summarize, text_of
-from models.training import generators_of
+from models.training import pack_generators
 from pipelines.competition import Candidate, Competition
 
-THREADS = 1  # small packs gain nothing from a second core, and two busy cores can slow each other down a hundredfold
+THREADS = 1  # small packs gain nothing from a second core, and two busy ones were measured 40 times slower
 
 
-def encode(competition: Competition, tables: Tables, candidate: Candidate) -> list[Fold]:
-    """Every fold, by its number."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Encoded:
+    """A candidate's folds by their numbers, and the one that holds nothing out, which the refit trains on."""
+
+    folds: list[Fold]
+    whole: Fold | None
+
+
+def encode(competition: Competition, tables: Tables, candidate: Candidate) -> Encoded:
+    """Fits the candidate's recipe in every fold."""
     recipe = candidate.recipe or competition.recipe
-    return [recipe.encode(tables, fold) for fold in range(competition.split.folds)]
+    folds = [recipe.encode(tables, fold) for fold in range(competition.split.folds)]
+    return Encoded(folds=folds, whole=recipe.encode(tables, None) if candidate.config.refit else None)
 
 
 def fit(
     competition: Competition,
-    tables: Tables,
-    candidate: Candidate,
+    encoded: Encoded,
+    config: Config,
     *,
     seed: int,
     device: torch.device,
     watch: Callable[[Epoch], None] | None = None,
 ) -> CrossFit:
-    """Encodes every fold and trains them all at once."""
+    """Trains every fold at once."""
     torch.set_num_threads(THREADS)
-    recipe = candidate.recipe or competition.recipe
     return crossfit(
-        encode(competition, tables, candidate),
-        recipe.encode(tables, None) if candidate.config.refit else None,
-        candidate.config,
+        encoded.folds,
+        encoded.whole,
+        config,
         len(competition.schema.classes),
         competition.metric,
         seed=seed,
@@ -48,11 +58,10 @@ def fit(
     )
 
 
-def summary(competition: Competition, tables: Tables, candidate: Candidate) -> str:
+def summary(competition: Competition, encoded: Encoded, config: Config) -> str:
     """The layers of the pack that `fit` trains, their output shapes and parameters."""
-    folds, config = encode(competition, tables, candidate), candidate.config
-    width = width_of([fold.train for fold in folds])
-    generators = [each for fold in range(len(folds)) for each in generators_of(0, fold, config.members)]
+    width = width_of([fold.train for fold in encoded.folds])
+    generators = pack_generators(0, len(encoded.folds), config.members)
     outputs = outputs_of(config.loss, len(competition.schema.classes))
     network = config.build(width.columns, width.cardinalities, outputs, generators)
     return text_of(summarize(network, width.columns, config.batch), network.nets)

@@ -29,7 +29,7 @@ def ingest_key(name: str, data_hash: str) -> str:
 
 
 def train_key(name: str, data_hash: str, model: str, config: Config, seed: int, device: str) -> str:
-    """The key of a training. The settings count, not the text that says them."""
+    """The key of a training: what the config holds, and all that the competition's file makes it of."""
     said = (f"{setting}={value}" for setting, value in sorted(settings(config).items()))
     return _digest(
         ingest_key(name, data_hash),

@@ -10,7 +10,7 @@ import torch
 from data.tables import Tables
 from models.crossfit import CrossFit
 from pipelines.competition import Candidate, Competition
-from pipelines.fitting import fit
+from pipelines.fitting import encode, fit
 
 
 def repeat(
@@ -22,4 +22,5 @@ def repeat(
     groups = None if group is None else tables.train[group].to_numpy()
     for seed in seeds:
         fold = replace(competition.split, seed=seed).assign(tables.target, groups)
-        yield fit(competition, replace(tables, fold=fold), candidate, seed=seed, device=device)
+        encoded = encode(competition, replace(tables, fold=fold), candidate)
+        yield fit(competition, encoded, candidate.config, seed=seed, device=device)

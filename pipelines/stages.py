@@ -101,11 +101,12 @@ def ingest(job: Job) -> Ingested:
     raw = locate(job)
     folder = job.home.cache / f"{job.name}-{keys.ingest_key(job.name, raw.sha256)[:16]}"
     found = tables.load(folder, raw)
-    if found is None:
+    if found is not None:
+        _check_sample(job, raw, found)  # the layout may have changed since
+    else:
         found = read(job, raw)
         remove(folder)  # damaged, if it is there
         tables.save(found, folder)
-    _check_sample(job, raw, found)  # the layout may have changed since
     label = job.name + (TWIN_SUFFIX if raw.source is Source.TWIN else "")
     return Ingested(tables=found, label=label)
 
@@ -141,12 +142,13 @@ def _train_anew(
         "versions": versions(),
     }
     params = {"family": type(config).__name__, "folds": competition.split.folds, **keys.settings(config)}
-    layers = fitting.summary(competition, found, candidate)
+    encoded = fitting.encode(competition, found, candidate)
+    layers = fitting.summary(competition, encoded, config)
     with tracker.run(ingested.label, f"{model}-{key[:8]}", tags, params) as running:
         started = time.perf_counter()
         with console.progress(f"{job.name} {model}", competition.metric, config.epochs) as show:
             watch = _watch(show, running, competition.metric.name, config)
-            fit = fitting.fit(competition, found, candidate, seed=job.seed, device=device, watch=watch)
+            fit = fitting.fit(competition, encoded, config, seed=job.seed, device=device, watch=watch)
         seconds = time.perf_counter() - started
         running.log({"cv_score": fit.score, "cv_std": float(np.std(fit.fold_scores)), "train_seconds": seconds})
         running.log({f"cv_score/fold-{fold}": score for fold, score in enumerate(fit.fold_scores)})

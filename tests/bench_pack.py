@@ -22,7 +22,7 @@ from models.config import Config
 from models.losses import outputs_of
 from models.mlp import MLPConfig
 from models.pack import stack, width_of
-from models.training import generators_of, predict, train
+from models.training import generators_of, pack_generators, predict, train
 from pipelines.competition import find
 from pipelines.fitting import THREADS, encode
 from pipelines.origin import versions
@@ -65,8 +65,7 @@ def measure(what: str, folds: Sequence[Fold], config: Config) -> Row:
 
 def packed(folds: Sequence[Fold], config: Config) -> torch.Tensor:
     """Every network at once: probabilities [folds, valid rows, classes] after the last epoch."""
-    generators = [each for fold in range(len(folds)) for each in generators_of(0, fold, config.members)]
-    return _trained(folds, config, generators)
+    return _trained(folds, config, pack_generators(0, len(folds), config.members))
 
 
 def one_after_another(folds: Sequence[Fold], config: Config) -> torch.Tensor:
@@ -100,7 +99,7 @@ def main() -> None:
     torch.set_num_threads(THREADS)
     competition, tables = find("titanic"), twin_tables("titanic")
     candidate = competition.candidate("mlp")[1]
-    folds = encode(competition, tables, candidate)
+    folds = encode(competition, tables, candidate).folds
     folds = [replace(fold, valid=_cut(fold, min(len(each.valid) for each in folds))) for fold in folds]
     config = candidate.config
     assert isinstance(config, MLPConfig)

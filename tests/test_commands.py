@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -323,4 +322,3 @@ def test_debug_shows_where_an_error_was_raised(run):
 def test_kaggle_is_asked_last_before_the_twin(run, monkeypatch):
     monkeypatch.setattr(kaggle, "download", lambda _: dict(twin_files(NAME)))
     assert "from titanic" in run("ingest", NAME)[1][0]
-    assert os.environ.get("KAGGLE_ARCHIVES") is None

@@ -80,11 +80,3 @@ def test_the_run_holds_all_that_a_comparison_needs(home, name):
         steps = [metric.step for metric in client.get_metric_history(run.id, series)]
         assert steps == list(range(1, len(steps) + 1))
     assert {"cv_score", "cv_std", "train_seconds"} <= set(run.metrics)
-
-
-@every_competition
-def test_the_declaration_is_as_kaggle_serves_it(name):
-    competition = find(name)
-    assert competition.slug
-    assert competition.schema.train_rows > competition.schema.test_rows / 100 > 0
-    assert next(iter(competition.candidates)) == competition.candidate(None)[0]

@@ -13,7 +13,7 @@ from models.config import Loss, Optimizer, Schedule
 from models.crossfit import crossfit
 from models.mlp import Activation, MLPConfig
 from models.pack import stack, width_of
-from models.training import generators_of, train
+from models.training import generators_of, pack_generators, train
 from tests.toy import folds_of
 
 SMALL = MLPConfig(width=8, depth=1, members=3, epochs=6, batch=16, lr=0.02, refit=False)
@@ -60,8 +60,7 @@ def test_a_network_alone_equals_the_same_network_in_the_pack(config):
         losses = list(train(network, stack(datasets, width, device), config, generators))
         return network, torch.stack(losses)
 
-    generators = [each for fold in range(3) for each in generators_of(0, fold, config.members)]
-    packed, packed_losses = trained(data, generators)
+    packed, packed_losses = trained(data, pack_generators(0, 3, config.members))
     for fold, member in ((0, 0), (1, 2), (2, 1)):
         net = fold * config.members + member
         alone, losses = trained([data[fold]], generators_of(0, fold, config.members)[member : member + 1])

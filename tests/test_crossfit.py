@@ -15,7 +15,7 @@ from models.crossfit import DivergedError, crossfit
 from models.losses import outputs_of
 from models.mlp import MLPConfig
 from models.pack import stack, width_of
-from models.training import generators_of, predict
+from models.training import pack_generators, predict
 from tests.toy import folds_of
 
 CONFIG = MLPConfig(width=16, depth=1, members=4, epochs=12, batch=16, lr=0.03, refit=False, monitor=LOG_LOSS)
@@ -57,8 +57,7 @@ def test_the_kept_weights_give_the_kept_predictions():
     folds = folds_of(rows=90, noise=2.0)
     fit = crossfit(folds, None, CONFIG, 2, ACCURACY)
     width = width_of([fold.train for fold in folds])
-    generators = [each for fold in range(3) for each in generators_of(0, fold, CONFIG.members)]
-    network = CONFIG.build(width.columns, (), outputs_of(CONFIG.loss, 2), generators)
+    network = CONFIG.build(width.columns, (), outputs_of(CONFIG.loss, 2), pack_generators(0, 3, CONFIG.members))
     network.load_state_dict(fit.weights)
     found = predict(network, stack([fold.valid for fold in folds], width, torch.device("cpu")).input, CONFIG)
     for fold, shares in zip(folds, found.numpy(), strict=True):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from data.datasets import TabularDataset
 from models.pack import Batches, stack, width_of
-from models.training import generators_of
+from models.training import generators_of, pack_generators
 
 
 def dataset(rows: int, columns: int = 2, first: int = 0) -> TabularDataset:
@@ -21,7 +21,7 @@ def dataset(rows: int, columns: int = 2, first: int = 0) -> TabularDataset:
 def test_every_network_sees_its_own_rows_once_an_epoch(sizes, batch, members):
     data = [dataset(rows, first=1000 * fold) for fold, rows in enumerate(sizes)]
     pack = stack(data, width_of(data), torch.device("cpu"))
-    generators = [each for fold in range(len(sizes)) for each in generators_of(0, fold, members)]
+    generators = pack_generators(0, len(sizes), members)
     batches = Batches(pack, batch, generators)
     seen: list[list[int]] = [[] for _ in generators]
     for rows, target, weight in batches.epoch():
