@@ -1,0 +1,117 @@
+"""Blend: several models' predictions as one, weighted by hill climbing on their out-of-fold predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from data.errors import UsageError
+from data.metrics import LOG_LOSS, Metric
+
+CLIMBS = 10  # each over half of the rows
+STEPS = 25  # of a climb; each adds one model
+POWERS = (0.5, 2.0)  # least and most that a model's probabilities are raised to
+LEAST = 1e-12  # probability before a logarithm
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Blend:
+    """Weights of models, and what they are worth on rows that did not choose them."""
+
+    weights: np.ndarray  # float [models], summing to 1
+    powers: np.ndarray  # float [models]: each model's probabilities are raised to it, 1 / temperature
+    oof: np.ndarray  # float32 [rows, classes]; the rows of a fold by the weights that the other folds chose
+    score: float  # of oof
+
+    def apply(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
+        """The blend of other rows' predictions, float32 [rows, classes]."""
+        tempered = [raised(each, power) for each, power in zip(predictions, self.powers, strict=True)]
+        return np.tensordot(self.weights, np.stack(tempered), axes=1).astype(np.float32)
+
+
+def blend(
+    predictions: Sequence[np.ndarray],
+    target: np.ndarray,
+    fold: np.ndarray,
+    fold_hashes: Sequence[str],
+    metric: Metric,
+    seed: int = 0,
+) -> Blend:
+    """Weights models by their out-of-fold predictions, and scores that by nested folds.
+
+    A climb starts from nothing and adds, again and again, the model that helps the mean most, with replacement;
+    the weights are the mean of some climbs, each over other rows (Caruana et al., 2004,
+    https://www.cs.cornell.edu/~alexn/papers/shotgun.icml04.revised.rev2.pdf). Before it, the temperature of every
+    model is set where its log loss is least (Guo et al., 2017, https://arxiv.org/abs/1706.04599).
+
+    Args:
+        predictions: of each model, float [rows, classes], of the networks that did not see the row.
+        target: int64 [rows].
+        fold: int8 [rows].
+        fold_hashes: of each model's folds.
+        metric: what is climbed.
+        seed: of the draws.
+
+    Raises:
+        UsageError: the models were not validated on the same folds.
+    """
+    if len(set(fold_hashes)) != 1:
+        raise UsageError(f"models blend when their folds agree, but got {len(set(fold_hashes))} kinds of folds")
+    stacked = np.stack(predictions).astype(np.float64)  # [models, rows, classes]
+    oof = np.empty(stacked.shape[1:], dtype=np.float32)
+    for number in np.unique(fold):
+        own = fold == number
+        weights, powers = _fit(stacked[:, ~own], target[~own], metric, seed)
+        oof[own] = _mean(stacked[:, own], weights, powers)
+    weights, powers = _fit(stacked, target, metric, seed)
+    return Blend(weights=weights, powers=powers, oof=oof, score=metric.score(target, oof))
+
+
+def raised(probabilities: np.ndarray, power: float) -> np.ndarray:
+    """Probabilities [..., classes] at the temperature 1 / power."""
+    logits = power * np.log(np.clip(probabilities, LEAST, None))
+    shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+
+
+def _mean(stacked: np.ndarray, weights: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    tempered = [raised(each, power) for each, power in zip(stacked, powers, strict=True)]
+    return np.tensordot(weights, np.stack(tempered), axes=1)
+
+
+def _fit(stacked: np.ndarray, target: np.ndarray, metric: Metric, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The weights and powers of all models on these rows."""
+    powers = np.array([_power(each, target) for each in stacked])
+    tempered = np.stack([raised(each, power) for each, power in zip(stacked, powers, strict=True)])
+    generator = np.random.default_rng(seed)
+    total = np.zeros(len(stacked))
+    for _ in range(CLIMBS):
+        drawn = generator.permutation(len(target))[: max(1, len(target) // 2)]
+        total += _climb(tempered[:, drawn], target[drawn], metric)
+    return total / total.sum(), powers
+
+
+def _power(probabilities: np.ndarray, target: np.ndarray) -> float:
+    """Where the log loss is least, which is the same for any metric."""
+    found = minimize_scalar(
+        lambda power: LOG_LOSS.score(target, raised(probabilities, power)), bounds=POWERS, method="bounded"
+    )
+    return float(found.x)
+
+
+def _climb(stacked: np.ndarray, target: np.ndarray, metric: Metric) -> np.ndarray:
+    """The shares of the models in the best mean on the way, float [models]."""
+    counts = np.zeros(len(stacked))
+    total = np.zeros(stacked.shape[1:])
+    best, best_counts = np.nan, counts
+    for step in range(1, STEPS + 1):
+        scores = [metric.score(target, (total + each) / step) for each in stacked]
+        chosen = int(np.argmax(scores) if metric.greater_is_better else np.argmin(scores))
+        counts[chosen] += 1
+        total += stacked[chosen]
+        if metric.better(scores[chosen], best):
+            best, best_counts = scores[chosen], counts.copy()
+    return best_counts / best_counts.sum()
