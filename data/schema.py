@@ -28,6 +28,7 @@ class Schema:
     test: str = "test.csv"
     sample: tuple[str, ...] = SAMPLE_NAMES  # any one of these
     separator: str = ","
+    numbered_apart: bool = False  # train and test count their ids apart, so that one may stand in both
 
     def __post_init__(self) -> None:
         if not isinstance(self.classes, tuple) or len(self.separator) != 1:

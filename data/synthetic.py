@@ -17,7 +17,8 @@ from data.metrics import Metric
 from data.schema import Schema, kind
 
 MOST_ROWS = 4000  # of train and of test
-MOST_SIGNALS = 5  # columns that the classes depend on
+SIGNALS = 5  # columns that the classes depend on, where there are so many
+SHARE_OF_SIGNALS = 1 / 4  # of the columns of a wide table, whose signals then repeat each other
 SURENESS = 0.9  # mean probability of the likeliest class
 MISSING = 0.1  # share of empty cells where a column allows them
 KIN = 4  # rows of a group
@@ -163,7 +164,8 @@ def _signals(
     found = (
         categories[:2] if len(categories) > 1 else categories + numbers or texts or [pd.Series(np.zeros(len(cells)))]
     )
-    values = np.stack([column.fillna(column.mean()).to_numpy() for column in found[:MOST_SIGNALS]], axis=1)
+    most = max(SIGNALS, int(len(schema.names) * SHARE_OF_SIGNALS))
+    values = np.stack([column.fillna(column.mean()).to_numpy() for column in found[:most]], axis=1)
     return (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
 
 

@@ -14,9 +14,14 @@ from data.datasets import UNKNOWN, Fold, TabularDataset
 from data.errors import UsageError
 from data.tables import Tables
 
+ROW = "_row"  # a column beside the declared ones: which row it is, train rows first, then test rows
+
 
 class Encoder(Protocol):
     """A scikit-learn transformer of rows to numbers.
+
+    It may have a method `prepare(tables)`, which gives an encoder that knows what is the same in every fold, as which
+    rows are alike; it is called once, and must not look at the target.
 
     `fit_transform` of the train rows may differ from `transform` of others: features that use the target leave the
     row itself out of its own.
@@ -39,6 +44,11 @@ class Recipe:
 
     encoder: Encoder
 
+    def prepare(self, tables: Tables) -> Recipe:
+        """The recipe with that done which is the same in every fold."""
+        prepare = getattr(self.encoder, "prepare", None)
+        return self if prepare is None else Recipe(encoder=prepare(tables))
+
     def encode(self, tables: Tables, fold: int | None) -> Fold:
         """Fits on the train rows of a fold, and encodes those, the rows held out, and the test rows.
 
@@ -52,7 +62,9 @@ class Recipe:
         held_out = tables.fold == (-1 if fold is None else fold)
         encoder = clone(self.encoder)
         target = tables.target[~held_out]
-        train = encoder.fit_transform(tables.train[~held_out].reset_index(drop=True), target)
+        numbered = tables.train.assign(**{ROW: np.arange(len(tables.train))})
+        test = tables.test.assign(**{ROW: len(numbered) + np.arange(len(tables.test))})
+        train = encoder.fit_transform(numbered[~held_out].reset_index(drop=True), target)
 
         def dataset(input: np.ndarray, target: np.ndarray) -> TabularDataset:
             values = np.ascontiguousarray(input, dtype=np.float32)
@@ -65,11 +77,11 @@ class Recipe:
                 cardinalities=encoder.cardinalities_,
             )
 
-        valid = tables.train[held_out].reset_index(drop=True)
+        valid = numbered[held_out].reset_index(drop=True)
         return Fold(
             train=dataset(train, target),
             valid=dataset(_transform(encoder, valid, train.shape[1]), tables.target[held_out]),
-            test=dataset(_transform(encoder, tables.test, train.shape[1]), np.full(len(tables.test), UNKNOWN)),
+            test=dataset(_transform(encoder, test, train.shape[1]), np.full(len(tables.test), UNKNOWN)),
             valid_rows=torch.from_numpy(np.flatnonzero(held_out)),
         )
 

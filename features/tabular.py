@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from data.errors import UsageError
+from data.tables import Tables
 from features.recipe import Recipe
 
 
@@ -20,6 +21,7 @@ def tabular(
     *,
     numbers: Sequence[str] = (),
     counts: Sequence[str] = (),
+    plain: Sequence[str] = (),
     categories: Sequence[str] = (),
     embedded: Sequence[str] = (),
     derive: Sequence[TransformerMixin] = (),
@@ -29,15 +31,18 @@ def tabular(
     Args:
         numbers: standardised; where a train row lacks one, the median fills it and a flag column says so.
         counts: the same after log(1 + x); for what is never negative and has a long tail.
+        plain: taken as they are, for networks that expand numbers themselves, and the first of the input's columns;
+            none may be missing.
         categories: one column a value of the train rows (one-hot); an unseen value is all zeros.
         embedded: codes, which the network learns a vector for; an unseen value is code 0.
         derive: transformers of a frame to a frame with more columns, one after another, in front of all else.
     """
-    if not (numbers or counts or categories or embedded):
+    if not (numbers or counts or plain or categories or embedded):
         raise ValueError("a recipe names one column or more, but got none")
     encoder = TabularEncoder(
         numbers=tuple(numbers),
         counts=tuple(counts),
+        plain=tuple(plain),
         categories=tuple(categories),
         embedded=tuple(embedded),
         derive=tuple(derive),
@@ -58,15 +63,22 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         self,
         numbers: Sequence[str] = (),
         counts: Sequence[str] = (),
+        plain: Sequence[str] = (),
         categories: Sequence[str] = (),
         embedded: Sequence[str] = (),
         derive: Sequence[TransformerMixin] = (),
     ) -> None:
         self.numbers = numbers
         self.counts = counts
+        self.plain = plain
         self.categories = categories
         self.embedded = embedded
         self.derive = derive
+
+    def prepare(self, tables: Tables) -> TabularEncoder:
+        """See `Encoder`: the same with each derived transformer prepared that can be."""
+        derive = tuple(each.prepare(tables) if hasattr(each, "prepare") else each for each in self.derive)
+        return clone(self).set_params(derive=derive)
 
     def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:
         """Learns from the train rows; their input, float32 [rows, columns]."""
@@ -99,6 +111,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
     def _pipeline(self) -> Pipeline:
         text = FunctionTransformer(as_text, feature_names_out="one-to-one")
         blocks = {
+            "plain": ("passthrough", self.plain),
             "numbers": (_number_steps(), self.numbers),
             "counts": (
                 make_pipeline(FunctionTransformer(log_count, feature_names_out="one-to-one"), _number_steps()),

@@ -40,6 +40,14 @@ class Schedule(StrEnum):
 
     CONSTANT = "constant"
     COSINE = "cosine"  # down to zero at the last epoch (Loshchilov and Hutter, 2017)
+    TRAPEZOID = "trapezoid"  # constant, then a line to zero over the last quarter (Haegele et al., 2024)
+
+
+class Precision(StrEnum):
+    """How matrix products are computed; all else is float32."""
+
+    FULL = "full"  # float32
+    FAST = "fast"  # factors rounded to TF32 on CUDA, to bfloat16 on a CPU with AMX; float32 elsewhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +69,21 @@ class Config(ABC):
     schedule: Schedule = Schedule.COSINE
     warmup: float = 0.05  # share of all steps in which the rate rises from zero
     clip: float | None = None  # greatest norm of a network's gradient
+    precision: Precision = Precision.FULL
 
     def __post_init__(self) -> None:
         self._check_types()
         self._check_ranges()
 
     def _check_types(self) -> None:
-        for name, wanted in (("loss", Loss), ("optimizer", Optimizer), ("schedule", Schedule), ("refit", bool)):
+        wanted_types = {
+            "loss": Loss,
+            "optimizer": Optimizer,
+            "schedule": Schedule,
+            "precision": Precision,
+            "refit": bool,
+        }
+        for name, wanted in wanted_types.items():
             if not isinstance(getattr(self, name), wanted):
                 raise ValueError(f"takes a {wanted.__name__}, but got {name}={getattr(self, name)!r}")
         for field in fields(self):

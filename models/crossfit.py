@@ -10,28 +10,16 @@ import torch
 from torch import Tensor
 
 from data.datasets import Fold
-from data.errors import PodiumError
 from data.metrics import Metric
 from models.config import Config
+from models.devices import matmul_precision, threads
+from models.epochs import Epoch, RefitEpoch
+from models.keeping import Keep, State, part, prefixed
 from models.losses import outputs_of
+from models.memory import hold_freed_memory
 from models.pack import stack, width_of
-from models.training import generators_of, pack_generators, predict, train
-
-
-class DivergedError(PodiumError):
-    """The training ran into numbers that are none."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """One epoch of all folds, scored on the rows that each fold holds out, by the mean of the fold's members."""
-
-    number: int  # from 1
-    train_loss: float  # mean of all networks
-    score: float  # over all out-of-fold rows
-    fold_scores: tuple[float, ...]
-    monitor: float  # what chooses the epoch, over all out-of-fold rows
-    fold_monitors: tuple[float, ...]
+from models.selection import Best, DivergedError, Scorer
+from models.training import Training, generators_of, pack_generators, predict
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,7 +45,8 @@ def crossfit(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    watch: Callable[[Epoch], None] | None = None,
+    watch: Callable[[Epoch | RefitEpoch], None] | None = None,
+    keep: Keep | None = None,
 ) -> CrossFit:
     """Trains all folds and members at once, chooses each fold's epoch, and predicts.
 
@@ -69,131 +58,151 @@ def crossfit(
         metric: the competition's.
         seed: of weights, batches and dropout; the same seed gives the same bytes on a CPU.
         device: where to train.
-        watch: told of every epoch; may raise to stop.
+        watch: told of every epoch; may raise to stop. A training that goes on tells the epochs before again.
+        keep: stores the state between epochs, and gives back that of a training that was cut off.
 
     Raises:
         DivergedError: a fold never had a finite score, or a test row no finite prediction.
     """
     device = torch.device(device)
-    outputs = outputs_of(config.loss, classes)
-    width = width_of([fold.train for fold in folds])
-    generators = pack_generators(seed, len(folds), config.members)
-    network = config.build(width.columns, width.cardinalities, outputs, generators).to(device)
-    valid = stack([fold.valid for fold in folds], width, device).input
-    scorer = _Scorer(folds, metric, config.monitor or metric)
-    best = _Best(network, scorer, classes)
-
-    history: list[Epoch] = []
-    packed = stack([fold.train for fold in folds], width, device)
-    for number, losses in enumerate(train(network, packed, config, generators), start=1):
-        oof = scorer.rows_of(predict(network, valid, config))
-        history.append(scorer.epoch(number, float(losses.mean()), oof))
-        best.update(history[-1], oof, config.patience)
-        if watch is not None:
-            watch(history[-1])
-        if all(best.stopped):
-            break
-    best.check()
-
-    network.load_state_dict(best.weights)
-    test = predict(network, stack([fold.test for fold in folds], width, device).input, config).mean(dim=0)
-    refit_weights: dict[str, Tensor] = {}
-    if whole is not None:
-        refit_test, refit_weights = _refit(whole, config, outputs, best.epochs, seed, device)
-        test = (test * len(folds) + refit_test) / (len(folds) + 1)  # the mean of all networks
+    watch = watch or _ignore
+    keep = keep or _Nowhere()
+    hold_freed_memory()
+    with matmul_precision(config.precision, device):
+        state = keep.load() or {}
+        validation = _Validation(folds, config, classes, metric, seed, device)
+        with threads(validation.products):
+            validation.restore(part("validation", state))
+            validation.run(watch, lambda: keep.save(lambda: prefixed("validation", validation.state())))
+            test = validation.test()
+            refit_weights: State = {}
+            if whole is not None:
+                refit = _Refit(whole, config, validation.outputs, validation.best.epochs, seed, device)
+                refit.restore(part("refit", state))
+                done = prefixed("validation", validation.result())
+                refit.run(watch, lambda: keep.save(lambda: {**done, **prefixed("refit", refit.training.state())}))
+                test = (test * len(folds) + refit.test()) / (len(folds) + 1)  # the mean of all networks
+                refit_weights = {name: tensor.cpu() for name, tensor in refit.network.state_dict().items()}
     if not test.isfinite().all():
         raise DivergedError("the prediction of a test row is no number: lower lr, or look at the row's features")
+    scorer, best = validation.scorer, validation.best
     return CrossFit(
         oof=best.oof,
         test=test.cpu().numpy(),
         score=metric.score(scorer.target, best.oof),
         fold_scores=scorer.by_fold(metric, best.oof),
         fold_epochs=tuple(best.epochs),
-        history=tuple(history),
+        history=tuple(validation.history),
         weights={name: tensor.cpu() for name, tensor in best.weights.items()},
         refit_weights=refit_weights,
     )
 
 
-class _Scorer:
-    """Brings the folds' valid rows into the order of the train rows, and scores them."""
-
-    def __init__(self, folds: Sequence[Fold], metric: Metric, monitor: Metric) -> None:
-        self.metric, self.monitor = metric, monitor
-        self.rows = [fold.valid_rows.numpy() for fold in folds]
-        self.target = np.empty(sum(map(len, self.rows)), dtype=np.int64)
-        for fold, at in zip(folds, self.rows, strict=True):
-            self.target[at] = fold.valid.target.numpy()
-
-    def rows_of(self, shares: Tensor) -> np.ndarray:
-        """Probabilities [folds, valid rows, classes] as [train rows, classes]."""
-        oof = np.empty((len(self.target), shares.shape[2]), dtype=np.float32)
-        for found, at in zip(shares.cpu().numpy(), self.rows, strict=True):
-            oof[at] = found[: len(at)]
-        return oof
-
-    def by_fold(self, metric: Metric, oof: np.ndarray) -> tuple[float, ...]:
-        """The score of each fold's rows."""
-        return tuple(metric.score(self.target[at], oof[at]) for at in self.rows)
-
-    def epoch(self, number: int, train_loss: float, oof: np.ndarray) -> Epoch:
-        """The scores of an epoch."""
-        return Epoch(
-            number=number,
-            train_loss=train_loss,
-            score=self.metric.score(self.target, oof),
-            fold_scores=self.by_fold(self.metric, oof),
-            monitor=self.monitor.score(self.target, oof),
-            fold_monitors=self.by_fold(self.monitor, oof),
-        )
+def _ignore(epoch: Epoch | RefitEpoch) -> None:
+    """Watches nothing."""
 
 
-class _Best:
-    """Each fold's best epoch so far: its predictions and its networks' weights."""
+class _Nowhere:
+    """Keeps nothing."""
 
-    def __init__(self, network: torch.nn.Module, scorer: _Scorer, classes: int) -> None:
-        self.network, self.monitor, self.rows = network, scorer.monitor, scorer.rows
-        self.oof = np.full((len(scorer.target), classes), np.nan, dtype=np.float32)
-        self.weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
-        self.scores = [np.nan] * len(self.rows)
-        self.epochs = [0] * len(self.rows)
-        self.stopped = [False] * len(self.rows)
+    def load(self) -> State | None:
+        """Nothing was stored."""
+        return None
 
-    def update(self, epoch: Epoch, oof: np.ndarray, patience: int) -> None:
-        """Takes the folds that improved over, and ends those that have not for too long."""
-        for fold, score in enumerate(epoch.fold_monitors):
-            if self.stopped[fold]:
-                continue
-            if self.monitor.better(score, self.scores[fold]):
-                self.scores[fold] = score
-                self.epochs[fold] = epoch.number
-                self.oof[self.rows[fold]] = oof[self.rows[fold]]
-                for name, tensor in self.network.state_dict().items():
-                    members = len(tensor) // len(self.rows)
-                    own = slice(fold * members, (fold + 1) * members)
-                    self.weights[name][own] = tensor[own]
-            elif epoch.number - self.epochs[fold] >= patience:
-                self.stopped[fold] = True
-
-    def check(self) -> None:
-        """Refuses folds that never had a score."""
-        lost = [str(fold) for fold, number in enumerate(self.epochs) if number == 0]
-        if lost:
-            raise DivergedError(f"the training diverged in fold {', '.join(lost)}: lower lr, or set clip")
+    def save(self, state: Callable[[], State]) -> None:
+        """Stores nothing."""
 
 
-def _refit(
-    whole: Fold, config: Config, outputs: int, epochs: Sequence[int], seed: int, device: torch.device
-) -> tuple[Tensor, dict[str, Tensor]]:
-    """Members trained on all rows for as many epochs as the folds chose on average.
+class _Validation:
+    """The cross-validation itself: all folds and members as one network, and each fold's best epoch."""
 
-    Shape: test predictions [test rows, classes]
-    """
-    width = width_of([whole.train])
-    generators = generators_of(seed, len(epochs), config.members)  # those of the fold after the last
-    network = config.build(width.columns, width.cardinalities, outputs, generators).to(device)
-    training = train(network, stack([whole.train], width, device), config, generators)
-    for _ in range(round(float(np.mean(epochs)))):
-        next(training)
-    test = predict(network, stack([whole.test], width, device).input, config)[0]
-    return test, {name: tensor.detach().cpu() for name, tensor in network.state_dict().items()}
+    def __init__(
+        self, folds: Sequence[Fold], config: Config, classes: int, metric: Metric, seed: int, device: torch.device
+    ) -> None:
+        self.folds, self.config, self.device = folds, config, device
+        self.outputs = outputs_of(config.loss, classes)
+        self.width = width_of([fold.train for fold in folds])
+        generators = pack_generators(seed, len(folds), config.members)
+        self.network = config.build(self.width.columns, self.width.cardinalities, self.outputs, generators).to(device)
+        self.products = sum(parameter.numel() for parameter in self.network.parameters()) * config.batch  # a step
+        train = stack([fold.train for fold in folds], self.width, device)
+        self.training = Training(self.network, train, config, generators)
+        self.valid = stack([fold.valid for fold in folds], self.width, device).input
+        self.scorer = Scorer(folds, metric, config.monitor or metric)
+        self.best = Best(self.network, self.scorer, classes)
+        self.history: list[Epoch] = []
+
+    def run(self, watch: Callable[[Epoch], None], save: Callable[[], None]) -> None:
+        """Trains to the end, or until no fold gets better."""
+        for epoch in self.history:
+            watch(epoch)
+        while self.training.epochs < self.config.epochs and not all(self.best.stopped):
+            losses = self.training.epoch()
+            oof = self.scorer.rows_of(predict(self.network, self.valid, self.config))
+            self.history.append(self.scorer.epoch(self.training.epochs, float(losses.mean()), oof))
+            self.best.update(self.history[-1], oof, self.config.patience)
+            watch(self.history[-1])
+            save()
+        self.best.check()
+
+    def test(self) -> Tensor:
+        """The mean of the best networks of all folds, [test rows, classes]."""
+        self.network.load_state_dict(self.best.weights)
+        rows = stack([fold.test for fold in self.folds], self.width, self.device).input
+        return predict(self.network, rows, self.config).mean(dim=0)
+
+    def result(self) -> State:
+        """What is left of it when it has ended."""
+        history = torch.stack([epoch.numbers() for epoch in self.history])
+        return {**prefixed("best", self.best.state()), "history": history}
+
+    def state(self) -> State:
+        """All that the next epoch depends on, and the result so far."""
+        return {**prefixed("training", self.training.state()), **self.result()}
+
+    def restore(self, state: State) -> None:
+        """Goes back to a state; to one without a training when that had ended."""
+        if not state:
+            return
+        self.history = [Epoch.of(numbers) for numbers in state["history"]]
+        self.best.restore(part("best", state))
+        if training := part("training", state):
+            self.training.restore(training)
+        else:
+            self.training.epochs = self.config.epochs
+
+
+class _Refit:
+    """Members trained on all rows for as many epochs as the folds chose on average."""
+
+    def __init__(
+        self,
+        whole: Fold,
+        config: Config,
+        outputs: int,
+        chosen: Sequence[int],
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.whole, self.config, self.device = whole, config, device
+        self.width = width_of([whole.train])
+        self.epochs = round(float(np.mean(chosen)))
+        generators = generators_of(seed, len(chosen), config.members)  # those of the fold after the last
+        self.network = config.build(self.width.columns, self.width.cardinalities, outputs, generators).to(device)
+        self.training = Training(self.network, stack([whole.train], self.width, device), config, generators)
+
+    def run(self, watch: Callable[[RefitEpoch], None], save: Callable[[], None]) -> None:
+        """Trains to the end."""
+        while self.training.epochs < self.epochs:
+            losses = self.training.epoch()
+            watch(RefitEpoch(number=self.training.epochs, of=self.epochs, train_loss=float(losses.mean())))
+            save()
+
+    def test(self) -> Tensor:
+        """The mean of the members, [test rows, classes]."""
+        return predict(self.network, stack([self.whole.test], self.width, self.device).input, self.config)[0]
+
+    def restore(self, state: State) -> None:
+        """Goes back to a state."""
+        if state:
+            self.training.restore(state)

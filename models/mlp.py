@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from models.config import Config
+from models.expansion import Expansion
 from models.network import Network, Noise, drawn_uniform
+from models.pack import Pack
 
 MOST_DROPOUT = 0.99  # a mask knows 256ths
 
@@ -37,20 +40,27 @@ BENDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class MLPConfig(Config):
-    """Hidden layers of one width; the codes of embedded categories become vectors first."""
+    """Hidden layers of one width; numbers may be expanded first, and codes of embedded categories become vectors."""
 
     width: int = 64  # units of a hidden layer
     depth: int = 2  # hidden layers
     activation: Activation = Activation.RELU
     dropout: float = 0.0  # after each hidden layer
     embedding: int = 8  # units of an embedded category
+    pieces: int = 0  # piecewise-linear pieces that stand for a number
+    sums: int = 0  # random signed sums of the numbers, a network's own
+    expanded: int | None = None  # how many of the numbers, the first, have pieces and sums; None: all
+    input_dropout: float = 0.0  # of the inputs, expanded
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.pieces < 0 or self.sums < 0 or (self.expanded is not None and self.expanded < 1):
+            raise ValueError(f"takes no or some, but got {self.pieces=} {self.sums=} {self.expanded=}")
         if self.width < 1 or self.depth < 0 or self.embedding < 1:
             raise ValueError(f"takes layers of 1 or more units, but got {self.width=} {self.depth=} {self.embedding=}")
-        if not 0 <= self.dropout <= MOST_DROPOUT:
-            raise ValueError(f"takes dropout from 0 to {MOST_DROPOUT}, but got {self.dropout=}")
+        for name in ("dropout", "input_dropout"):
+            if not 0 <= getattr(self, name) <= MOST_DROPOUT:
+                raise ValueError(f"takes {name} from 0 to {MOST_DROPOUT}, but got {name}={getattr(self, name)}")
         if not isinstance(self.activation, Activation):
             raise ValueError(f"takes an Activation, but got activation={self.activation!r}")
 
@@ -66,7 +76,7 @@ class MLPConfig(Config):
 
 
 class MLP(Network):
-    """[embed the codes,] then depth x (linear, activation, dropout), then linear."""
+    """[expand the numbers, embed the codes,] then depth x (linear, activation, dropout), then linear."""
 
     def __init__(
         self,
@@ -78,22 +88,75 @@ class MLP(Network):
     ) -> None:
         super().__init__()
         self.nets = len(generators)
-        self.dropout = config.dropout
-        self.activation = config.activation
+        self.config = config
+        self.numbers = columns - len(cardinalities)
+        expands = config.pieces or config.sums
+        expanded = self.numbers if config.expanded is None else min(config.expanded, self.numbers)
+        sizes = (expanded, self.numbers - expanded, config.pieces, config.sums)
+        self.expansion = Expansion(*sizes, generators) if expands else None
         self.embedding = PackedEmbedding(cardinalities, config.embedding, generators) if cardinalities else None
-        numbers = columns - len(cardinalities)
-        widths = [numbers + len(cardinalities) * config.embedding] + [config.width] * config.depth
+        inside = sum(self.expansion.widths) if self.expansion is not None else self.numbers
+        widths = [inside + len(cardinalities) * config.embedding] + [config.width] * config.depth
         self.hidden = nn.ModuleList(PackedLinear(inside, outside, generators) for inside, outside in pairwise(widths))
         self.output = PackedLinear(widths[-1], outputs, generators)
 
+    def fit(self, pack: Pack) -> None:
+        """See `Network.fit`."""
+        if self.expansion is not None:
+            self.expansion.fit(pack)
+
     def forward(self, input: Tensor, noise: Noise | None = None) -> Tensor:
         """See `Network.forward`."""
-        x = input if self.embedding is None else self.embedding(input)
+        x = self._first(input)
+        if noise is not None:
+            x = noise.dropout(x, self.config.input_dropout)
         for layer in self.hidden:
-            x = BENDS[self.activation](layer(x))
-            if noise is not None:
-                x = noise.dropout(x, self.dropout)
+            assert isinstance(layer, PackedLinear)
+            if noise is None:
+                x = BENDS[self.config.activation](layer(x))
+            elif self.config.activation is Activation.RELU and self.config.dropout:
+                kept = noise.kept((*x.shape[:2], layer.weight.shape[2]), self.config.dropout)
+                x = RectifiedDropout.apply(x, layer.weight, layer.bias, *kept)
+            else:
+                x = noise.dropout(BENDS[self.config.activation](layer(x)), self.config.dropout)
         return self.output(x)
+
+    def _first(self, input: Tensor) -> Tensor:
+        """The input with its numbers expanded and its codes looked up."""
+        if self.expansion is None:
+            return input if self.embedding is None else self.embedding(input)
+        expanded = self.expansion(input[:, :, : self.numbers])
+        if self.embedding is None:
+            return expanded
+        return self.embedding(torch.cat([expanded, input[:, :, self.numbers :]], dim=2))
+
+
+class RectifiedDropout(torch.autograd.Function):
+    """dropout(relu(x @ weight + bias)) in one step, which keeps one tensor for the way back where three would be.
+
+    Shape: x [nets, rows, inside], weight [nets, inside, outside], bias [nets, 1, outside]; kept (0 or 1) and the result
+    [nets, rows, outside]
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, kept: Tensor, scale: float) -> Tensor:
+        """Computes, with the scale inside the product."""
+        output = torch.baddbmm(bias, x, weight, beta=scale, alpha=scale).relu_().mul_(kept)
+        ctx.save_for_backward(x, weight, output)
+        ctx.scale = scale
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """A unit that was negative or dropped is 0, and passes nothing back."""
+        x, weight, output = ctx.saved_tensors
+        passed = torch.ops.aten.threshold_backward(gradient, output, 0)
+        of_weight = torch.bmm(x.transpose(1, 2), passed).mul_(ctx.scale)
+        of_bias = passed.sum(dim=1, keepdim=True).mul_(ctx.scale)
+        of_x = None
+        if ctx.needs_input_grad[0]:
+            of_x = torch.baddbmm(x.new_empty(1), passed, weight.transpose(1, 2), beta=0, alpha=ctx.scale)
+        return of_x, of_weight, of_bias, None, None
 
 
 class PackedLinear(nn.Module):

@@ -10,6 +10,8 @@ from torch import nn
 
 from models.config import Config, Optimizer, Schedule
 
+DECAY = 0.25  # share of all steps in which the trapezoid falls
+
 
 def build_optimizer(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer of torch of that name; all of them work number by number, so packed networks do not meet in it."""
@@ -32,9 +34,13 @@ def rate_at(config: Config, step: int, steps: int) -> float:
     warm = round(config.warmup * steps)
     if step < warm:
         return config.lr * (step + 1) / warm
-    if config.schedule is Schedule.CONSTANT:
-        return config.lr
-    return config.lr * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
+    match config.schedule:
+        case Schedule.CONSTANT:
+            return config.lr
+        case Schedule.COSINE:
+            return config.lr * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) / 2
+        case Schedule.TRAPEZOID:
+            return config.lr * min(1.0, (steps - step) / (DECAY * steps))
 
 
 @torch.no_grad()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.config import Config
+from models.keeping import State, part, prefixed
 from models.losses import probabilities, row_losses
 from models.network import Network, Noise
 from models.optimizers import build_optimizer, clip_gradients, rate_at
 from models.pack import Batches, Pack
 
-MOST_ROWS = 2**18  # of all networks together that one prediction computes at once
+MOST_ROWS = 2**15  # of all networks together that one prediction computes at once
 
 
 def generators_of(seed: int, fold: int, members: int) -> list[torch.Generator]:
@@ -28,38 +29,69 @@ def pack_generators(seed: int, folds: int, members: int) -> list[torch.Generator
     return [generator for fold in range(folds) for generator in generators_of(seed, fold, members)]
 
 
-def train(network: Network, pack: Pack, config: Config, generators: Sequence[torch.Generator]) -> Iterator[Tensor]:
-    """Trains `config.epochs` epochs, and pauses after each; the caller stops when it has seen enough.
+class Training:
+    """The training of a pack, an epoch at a time; whoever runs it stops when it has seen enough.
 
     Args:
         network: on the pack's device; changed in place.
         pack: the train rows of every fold.
         config: how to train.
         generators: one a network, on the CPU.
-
-    Yields:
-        The mean loss of each network over the epoch, float32 [nets], on the device.
     """
-    batches = Batches(pack, config.batch, generators)
-    noise = Noise(generators, pack.input.device)
-    optimizer = build_optimizer(config, network.parameters())
-    step, steps = 0, batches.steps * config.epochs
-    for _ in range(config.epochs):
-        total = torch.zeros(network.nets, device=pack.input.device)
-        for rows, target, weight in batches.epoch():
-            for group in optimizer.param_groups:
+
+    def __init__(self, network: Network, pack: Pack, config: Config, generators: Sequence[torch.Generator]) -> None:
+        self.network, self.config, self.generators = network, config, generators
+        self.batches = Batches(pack, config.batch, generators)
+        self.optimizer = build_optimizer(config, network.parameters())
+        self.epochs = 0  # trained so far
+        network.fit(pack)
+
+    def epoch(self) -> Tensor:
+        """Trains one epoch; the mean loss of each network over it, float32 [nets], on the device."""
+        config, network = self.config, self.network
+        step, steps = self.epochs * self.batches.steps, self.batches.steps * config.epochs
+        device = self.batches.pack.input.device
+        noise = Noise(self.generators, device)
+        total = torch.zeros(network.nets, device=device)
+        for rows, target, weight in self.batches.epoch():
+            for group in self.optimizer.param_groups:
                 group["lr"] = rate_at(config, step, steps)
-            logits = network(batches.input_of(rows), noise)
+            logits = network(self.batches.input_of(rows), noise)
             losses = row_losses(config.loss, logits, target, config.label_smoothing)
             loss = (losses * weight).sum(dim=1)  # [nets]
-            optimizer.zero_grad()
+            self.optimizer.zero_grad()
             loss.sum().backward()
             if config.clip is not None:
                 clip_gradients(network.parameters(), config.clip)
-            optimizer.step()
+            self.optimizer.step()
             total += loss.detach()
             step += 1
-        yield total / batches.steps
+        self.epochs += 1
+        return total / self.batches.steps
+
+    def state(self) -> State:
+        """All that the next epoch depends on."""
+        optimizer: State = {}
+        for number, own in self.optimizer.state_dict()["state"].items():
+            optimizer |= prefixed(str(number), {name: each for name, each in own.items() if each is not None})
+        return {
+            **prefixed("network", self.network.state_dict()),
+            **prefixed("optimizer", optimizer),
+            "generators": torch.stack([generator.get_state() for generator in self.generators]),
+            "epochs": torch.tensor(self.epochs),
+        }
+
+    def restore(self, state: State) -> None:
+        """Goes back to a state, so that the next epoch gives the same bytes as it gave then."""
+        self.network.load_state_dict(part("network", state))
+        optimizer = self.optimizer.state_dict()
+        for name, tensor in part("optimizer", state).items():
+            number, _, field = name.partition(".")
+            optimizer["state"].setdefault(int(number), {})[field] = tensor
+        self.optimizer.load_state_dict(optimizer)
+        for generator, own in zip(self.generators, state["generators"], strict=True):
+            generator.set_state(own.clone())  # torch reads from the start of the storage
+        self.epochs = int(state["epochs"])
 
 
 @torch.no_grad()
@@ -72,8 +104,8 @@ def predict(network: Network, input: Tensor, config: Config) -> Tensor:
     members = network.nets // folds
     size = max(1, MOST_ROWS // network.nets)
     found = []
-    for part in input.split(size, dim=1):
-        packed = part.unsqueeze(1).expand(-1, members, -1, -1).reshape(network.nets, -1, columns)
+    for rows in input.split(size, dim=1):
+        packed = rows.unsqueeze(1).expand(-1, members, -1, -1).reshape(network.nets, -1, columns)
         shares = probabilities(config.loss, network(packed))  # [nets, rows, classes]
-        found.append(shares.view(folds, members, part.shape[1], -1).mean(dim=1))
+        found.append(shares.view(folds, members, rows.shape[1], -1).mean(dim=1))
     return torch.cat(found, dim=1)

@@ -26,6 +26,7 @@ Model = Annotated[str | None, typer.Option(help="The candidate; the first one de
 Seed = Annotated[int, typer.Option(help="Of weights, batches and dropout; the folds have their own.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Again = Annotated[bool, typer.Option("--again", help="Train even where a finished run is found.")]
+Full = Annotated[bool, typer.Option("--full", help="All that the competition declares for whoever has the time.")]
 HomeFolder = Annotated[
     Path | None,
     typer.Option("--home", envvar="PODIUM_HOME", help="Holds data/, submissions/, mlruns/; the repository by default."),
@@ -52,17 +53,20 @@ def run(
     seed: Seed = 0,
     device: Device = "auto",
     again: Again = False,
+    full: Full = False,
     home: HomeFolder = None,
 ) -> None:
     """From nothing to the submission; the last line is its path."""
     started = time.perf_counter()
     from pipelines import stages
+    from pipelines.blending import best, train_and_blend
     from pipelines.closing import closing
 
-    job = _job(name, home, model=model, seed=seed, device=device, again=again)
-    trained = stages.train(job)
-    path = stages.submit(job, trained)
-    print(closing(job, trained, seconds=time.perf_counter() - started))
+    job = _job(name, home, model=model, seed=seed, device=device, again=again, full=full)
+    trained = train_and_blend(job)
+    chosen = best(job.competition.metric, trained)
+    path = stages.submit(job, chosen)
+    print(closing(job, trained, chosen, seconds=time.perf_counter() - started))
     _print_path(path)
 
 

@@ -17,6 +17,7 @@ from pipelines import report
 from pipelines.competition import Competition
 from pipelines.keys import settings
 
+OOF_PREDICTIONS = "oof_predictions.parquet"
 TEST_PREDICTIONS = "test_predictions.parquet"
 
 
@@ -31,13 +32,10 @@ def write(folder: Path, competition: Competition, tables: Tables, config: Config
         fit: what came out.
         layers: the summary of the networks.
     """
-    schema, metric = competition.schema, competition.metric
-    ids = tables.train[schema.id]
-    pd.DataFrame({schema.id: ids, "fold": tables.fold}).to_parquet(folder / "folds.parquet", index=False)
-    _predictions(ids, fit.oof, schema).assign(
-        fold=tables.fold, target=np.array(schema.labels)[tables.target]
-    ).to_parquet(folder / "oof_predictions.parquet", index=False)
-    _predictions(tables.test[schema.id], fit.test, schema).to_parquet(folder / TEST_PREDICTIONS, index=False)
+    metric = competition.metric
+    write_predictions(folder, competition, tables, fit.oof, fit.test)
+    ids = tables.train[competition.schema.id]
+    pd.DataFrame({competition.schema.id: ids, "fold": tables.fold}).to_parquet(folder / "folds.parquet", index=False)
     (folder / "config.json").write_text(json.dumps(settings(config), indent=2) + "\n")
     (folder / "network.txt").write_text(layers + "\n")
     save_file({name: tensor.contiguous() for name, tensor in fit.weights.items()}, folder / "weights.safetensors")
@@ -45,7 +43,18 @@ def write(folder: Path, competition: Competition, tables: Tables, config: Config
         save_file(fit.refit_weights, folder / "refit_weights.safetensors")
     curves = report.learning_curves(fit.history, fit.fold_epochs, metric, config.monitor or metric)
     report.write_png(curves, folder / "learning_curves.png")
-    confusion = report.confusion_matrix(tables.target, fit.oof, schema.labels)
+
+
+def write_predictions(
+    folder: Path, competition: Competition, tables: Tables, oof: np.ndarray, test: np.ndarray
+) -> None:
+    """Writes the predictions, float [rows, classes], of all train rows and all test rows, and their figure."""
+    schema = competition.schema
+    _predictions(tables.train[schema.id], oof, schema).assign(
+        fold=tables.fold, target=np.array(schema.labels)[tables.target]
+    ).to_parquet(folder / OOF_PREDICTIONS, index=False)
+    _predictions(tables.test[schema.id], test, schema).to_parquet(folder / TEST_PREDICTIONS, index=False)
+    confusion = report.confusion_matrix(tables.target, oof, schema.labels)
     report.write_png(confusion, folder / "confusion_matrix.png")
 
 
@@ -60,9 +69,14 @@ def read_test_predictions(folder: Path, schema: Schema) -> tuple[list[str], np.n
     return frame[schema.id].tolist(), frame[list(schema.labels)].to_numpy()
 
 
+def read_oof(folder: Path, schema: Schema) -> np.ndarray:
+    """The out-of-fold probabilities, float32 [train rows, classes], in the order of the train rows."""
+    return pd.read_parquet(folder / OOF_PREDICTIONS, columns=list(schema.labels)).to_numpy()
+
+
 def readable(folder: Path, schema: Schema) -> bool:
-    """Whether the test predictions are there, and whole."""
+    """Whether the predictions are there, and whole."""
     try:
-        return len(read_test_predictions(folder, schema)[0]) > 0
+        return len(read_test_predictions(folder, schema)[0]) > 0 and len(read_oof(folder, schema)) > 0
     except (OSError, ValueError, KeyError):
         return False

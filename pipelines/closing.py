@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from data.sources import Source
 from pipelines.job import Job
 from pipelines.stages import TWIN_WARNING, Trained
@@ -16,29 +18,40 @@ def _other_rows(job: Job, trained: Trained) -> str:
     return f" (declared: {declared[0]:,} and {declared[1]:,})"
 
 
-def closing(job: Job, trained: Trained, seconds: float) -> str:
+def _networks(job: Job, trained: Trained) -> str:
+    if trained.config is None:
+        return f"{trained.model} of {trained.run.tags['blended']}"
+    members = f"{job.competition.split.folds} folds x {trained.config.members} members"
+    if trained.config.refit:
+        members += f", and {trained.config.members} on all rows"
+    return f"{trained.model}: {members}"
+
+
+def closing(job: Job, trained: Sequence[Trained], chosen: Trained, seconds: float) -> str:
     """The summary of a run: names and values in two columns.
 
     Args:
         job: what was asked for.
-        trained: what was found or made.
+        trained: all that was found or made.
+        chosen: the one of them that is submitted.
         seconds: of the whole command.
     """
-    tables, metrics, config = trained.ingested.tables, trained.run.metrics, trained.config
+    tables, metrics = chosen.ingested.tables, chosen.run.metrics
     metric = job.competition.metric
-    members = f"{job.competition.split.folds} folds x {config.members} members"
-    if config.refit:
-        members += f", and {config.members} on all rows"
-    device = trained.run.tags["device"]
-    took = "found: nothing was trained" if trained.hit else f"trained in {metrics['train_seconds']:.1f} s on {device}"
+    new = [each for each in trained if not each.hit and each.config is not None]
+    spent = sum(each.run.metrics["train_seconds"] for each in new)
+    took = f"trained in {spent:.1f} s on {chosen.run.tags['device']}" if new else "found: nothing was trained"
     lines = {
         "data": f"{tables.source}: {tables.place}",
-        "rows": f"{len(tables.train):,} train, {len(tables.test):,} test{_other_rows(job, trained)}",
-        "networks": f"{trained.model}: {members}",
+        "rows": f"{len(tables.train):,} train, {len(tables.test):,} test{_other_rows(job, chosen)}",
+        "networks": _networks(job, chosen),
         f"cv {metric.name}": f"{metrics['cv_score']:.4f}, standard deviation over folds {metrics['cv_std']:.4f}",
-        "run": f"{trained.run.name}, {took}",
+        "run": f"{chosen.run.name}, {took}",
         "seconds": f"{seconds:.1f} in all",
     }
+    others = [f"{each.run.name} {each.run.metrics['cv_score']:.4f}" for each in trained if each is not chosen]
+    if others:
+        lines["not submitted"] = ", ".join(others)
     if tables.best is not None:
         lines["twin's best"] = f"{tables.best:.4f} is the best that can be expected of any model"
     width = max(map(len, lines))

@@ -41,6 +41,8 @@ class Competition:
     recipe: Recipe
     candidates: Mapping[str, Candidate]
     layout: Layout
+    blend: tuple[str, ...] = ()  # the candidates that are trained and blended; (): the first one alone
+    full: tuple[str, ...] = ()  # the same with --full, for whoever has the time
 
     def __post_init__(self) -> None:
         if not self.candidates:
@@ -57,6 +59,9 @@ class Competition:
             if not re.fullmatch(r"\w+", name):
                 raise ValueError(f"a candidate's name is made of letters, digits and _, but got {name!r}")
             outputs_of(candidate.config.loss, len(self.schema.classes))
+        for name in (*self.blend, *self.full):
+            if name not in self.candidates:
+                raise ValueError(f"blends candidates, which are {', '.join(self.candidates)}, but got {name!r}")
         if self.split.group is not None and self.split.group not in self.schema.names:
             raise ValueError(f"the split's group is a column of the schema, but got {self.split.group!r}")
 

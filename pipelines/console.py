@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from data.metrics import Metric
-from models.crossfit import Epoch
+from models.epochs import Epoch, RefitEpoch
 
+QUIET = 30.0  # seconds between two lines where there is no terminal
 STDERR = Console(stderr=True, highlight=False)
 
 
@@ -19,9 +21,45 @@ def warn(text: str) -> None:
     STDERR.print(text, style="bold red", markup=False, soft_wrap=True)
 
 
+def tell(text: str) -> None:
+    """One line that is good to know."""
+    STDERR.print(text, markup=False, soft_wrap=True)
+
+
+Show = Callable[[Epoch | RefitEpoch], None]
+
+
+def progress(title: str, metric: Metric, epochs: int) -> AbstractContextManager[Show]:
+    """Shows the epoch, the score over all out-of-fold rows and the best of them.
+
+    On a terminal it is a bar with the time left; elsewhere a line at most every half minute.
+    """
+    said = _Said(title, metric, epochs)
+    return _bar(said) if STDERR.is_terminal else _lines(said)
+
+
+class _Said:
+    """What there is to say of an epoch; the networks that train on all rows count anew."""
+
+    def __init__(self, title: str, metric: Metric, epochs: int) -> None:
+        self.title, self.metric, self.total = title, metric, epochs
+        self.description, self.number, self.score = title, 0, ""
+        self.best: float | None = None
+
+    def take(self, epoch: Epoch | RefitEpoch) -> None:
+        """Brings all up to date."""
+        self.number = epoch.number
+        if isinstance(epoch, RefitEpoch):
+            self.description, self.total = f"{self.title}, all rows", epoch.of
+            self.score = f"train loss {epoch.train_loss:.4f}"
+            return
+        if self.best is None or self.metric.better(epoch.score, self.best):
+            self.best = epoch.score
+        self.score = f"{self.metric.name} {epoch.score:.4f}, best {self.best:.4f}"
+
+
 @contextmanager
-def progress(title: str, metric: Metric, epochs: int) -> Iterator[Callable[[Epoch], None]]:
-    """A bar with the epoch, the score over all out-of-fold rows and the time left; nothing without a terminal."""
+def _bar(said: _Said) -> Iterator[Show]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -31,14 +69,28 @@ def progress(title: str, metric: Metric, epochs: int) -> Iterator[Callable[[Epoc
         TextColumn("left"),
         TimeRemainingColumn(compact=True),
     )
-    with Progress(*columns, console=STDERR, transient=True, disable=not STDERR.is_terminal) as bar:
-        task = bar.add_task(title, total=epochs, score="")
-        best: list[float] = []
+    with Progress(*columns, console=STDERR, transient=True) as bar:
+        task = bar.add_task(said.title, total=said.total, score="")
 
-        def show(epoch: Epoch) -> None:
-            if not best or metric.better(epoch.score, best[0]):
-                best[:] = [epoch.score]
-            score = f"{metric.name} {epoch.score:.4f}, best {best[0]:.4f}"
-            bar.update(task, completed=epoch.number, score=score)
+        def show(epoch: Epoch | RefitEpoch) -> None:
+            before = said.description
+            said.take(epoch)
+            if said.description != before:
+                bar.reset(task, total=said.total, description=said.description)
+            bar.update(task, completed=said.number, score=said.score)
 
         yield show
+
+
+@contextmanager
+def _lines(said: _Said) -> Iterator[Show]:
+    told = time.monotonic()
+
+    def show(epoch: Epoch | RefitEpoch) -> None:
+        nonlocal told
+        said.take(epoch)
+        if time.monotonic() - told > QUIET:
+            tell(f"{said.description}: epoch {said.number}/{said.total}, {said.score}")
+            told = time.monotonic()
+
+    yield show

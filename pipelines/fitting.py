@@ -10,14 +10,14 @@ import torch
 from data.datasets import Fold
 from data.tables import Tables
 from models.config import Config
-from models.crossfit import CrossFit, Epoch, crossfit
+from models.crossfit import CrossFit, crossfit
+from models.epochs import Epoch, RefitEpoch
+from models.keeping import Keep
 from models.losses import outputs_of
 from models.pack import width_of
 from models.summary import summarize, text_of
 from models.training import pack_generators
 from pipelines.competition import Candidate, Competition
-
-THREADS = 1  # small packs gain nothing from a second core, and two busy ones were measured 40 times slower
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +30,7 @@ class Encoded:
 
 def encode(competition: Competition, tables: Tables, candidate: Candidate) -> Encoded:
     """Fits the candidate's recipe in every fold."""
-    recipe = candidate.recipe or competition.recipe
+    recipe = (candidate.recipe or competition.recipe).prepare(tables)
     folds = [recipe.encode(tables, fold) for fold in range(competition.split.folds)]
     return Encoded(folds=folds, whole=recipe.encode(tables, None) if candidate.config.refit else None)
 
@@ -42,10 +42,10 @@ def fit(
     *,
     seed: int,
     device: torch.device,
-    watch: Callable[[Epoch], None] | None = None,
+    watch: Callable[[Epoch | RefitEpoch], None] | None = None,
+    keep: Keep | None = None,
 ) -> CrossFit:
     """Trains every fold at once."""
-    torch.set_num_threads(THREADS)
     return crossfit(
         encoded.folds,
         encoded.whole,
@@ -55,6 +55,7 @@ def fit(
         seed=seed,
         device=device,
         watch=watch,
+        keep=keep,
     )
 
 

@@ -41,6 +41,11 @@ class Home:
         """What MLflow remembers."""
         return self.root / "mlruns"
 
+    @property
+    def checkpoints(self) -> Path:
+        """The states of trainings under way."""
+        return self.mlruns / "checkpoints"
+
     @staticmethod
     def archives() -> list[Path]:
         """The folders that may hold a competition's archive."""

@@ -17,6 +17,7 @@ class Job:
     name: str  # the competition's
     home: Home
     model: str | None = None  # None: the competition's default
+    full: bool = False  # all that the competition declares for whoever has the time
     seed: int = 0
     device: str = "auto"
     again: bool = False  # train even where a finished run is found
@@ -29,3 +30,12 @@ class Job:
     def competition(self) -> Competition:
         """The declaration."""
         return find(self.name)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The candidates to train; several are blended."""
+        if self.model is not None:
+            return (self.model,)
+        competition = self.competition
+        wanted = competition.full if self.full else competition.blend
+        return wanted or (competition.candidate(None)[0],)

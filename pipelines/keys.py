@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
 
@@ -38,6 +39,11 @@ def train_key(name: str, data_hash: str, model: str, config: Config, seed: int, 
         syntax((FOLDER.parent / "fitting.py").read_text()),
         *(model, type(config).__name__, *said, f"seed={seed}", f"device={device}"),
     )
+
+
+def blend_key(blended: Sequence[str]) -> str:
+    """The key of a blend of trainings, from their keys."""
+    return _digest("blend", *blended, syntax((REPOSITORY / "submissions" / "blend.py").read_text()))
 
 
 def settings(config: Config) -> dict[str, Setting]:

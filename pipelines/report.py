@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from data.metrics import Metric
-from models.crossfit import Epoch
+from models.epochs import Epoch
 
 SIZE = (9.0, 4.2)  # inches
 MOST_NAMED_CLASSES = 30  # on the axes of a confusion matrix

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -19,9 +17,10 @@ from data.files import beside, remove
 from data.sources import RawFiles, Source
 from data.tables import Tables
 from models.config import Config
-from models.crossfit import Epoch
-from models.devices import resolve
+from models.devices import resolve, rounds
+from models.epochs import Epoch, RefitEpoch
 from pipelines import artifacts, console, fitting, keys
+from pipelines.checkpoints import Checkpoint
 from pipelines.competition import Candidate
 from pipelines.job import Job
 from pipelines.origin import versions, working_commit
@@ -48,7 +47,7 @@ class Trained:
     run: FinishedRun
     ingested: Ingested
     model: str
-    config: Config
+    config: Config | None  # None: a blend of other runs
     key: str
     hit: bool
 
@@ -111,12 +110,13 @@ def ingest(job: Job) -> Ingested:
     return Ingested(tables=found, label=label)
 
 
-def train(job: Job) -> Trained:
-    """The finished run of the job's key, found or made."""
+def train(job: Job, ingested: Ingested | None = None) -> Trained:
+    """The finished run of the job's key, found or made; the tables are read where they are not given."""
     model, candidate = job.competition.candidate(job.model)
     device = resolve(job.device)
-    ingested = ingest(job)
-    key = keys.train_key(job.name, ingested.tables.data_hash, model, candidate.config, job.seed, device.type)
+    ingested = ingested or ingest(job)
+    where = device.type + ("-rounded" if rounds(candidate.config.precision, device) else "")
+    key = keys.train_key(job.name, ingested.tables.data_hash, model, candidate.config, job.seed, where)
     tracker = Tracker(job.home.mlruns)
     run = None if job.again else tracker.finished(ingested.label, key)
     hit = run is not None and "cv_score" in run.metrics and artifacts.readable(run.artifacts, job.competition.schema)
@@ -144,25 +144,29 @@ def _train_anew(
     params = {"family": type(config).__name__, "folds": competition.split.folds, **keys.settings(config)}
     encoded = fitting.encode(competition, found, candidate)
     layers = fitting.summary(competition, encoded, config)
+    checkpoint = Checkpoint(job.home.checkpoints / f"{ingested.label}-{model}-{key[:16]}.safetensors")
     with tracker.run(ingested.label, f"{model}-{key[:8]}", tags, params) as running:
-        started = time.perf_counter()
         with console.progress(f"{job.name} {model}", competition.metric, config.epochs) as show:
             watch = _watch(show, running, competition.metric.name, config)
-            fit = fitting.fit(competition, encoded, config, seed=job.seed, device=device, watch=watch)
-        seconds = time.perf_counter() - started
-        running.log({"cv_score": fit.score, "cv_std": float(np.std(fit.fold_scores)), "train_seconds": seconds})
+            fit = fitting.fit(competition, encoded, config, seed=job.seed, device=device, watch=watch, keep=checkpoint)
+        spread = float(np.std(fit.fold_scores))
+        running.log({"cv_score": fit.score, "cv_std": spread, "train_seconds": checkpoint.seconds})
         running.log({f"cv_score/fold-{fold}": score for fold, score in enumerate(fit.fold_scores)})
         with scratch() as folder:
             artifacts.write(folder, competition, found, config, fit, layers)
             running.keep(folder)
+    checkpoint.drop()
     return tracker.read(running.id)
 
 
-def _watch(show: Callable[[Epoch], None], running: RunningRun, metric: str, config: Config) -> Callable[[Epoch], None]:
+def _watch(show: console.Show, running: RunningRun, metric: str, config: Config) -> console.Show:
     """Tells the progress bar and the run of every epoch."""
 
-    def watch(epoch: Epoch) -> None:
+    def watch(epoch: Epoch | RefitEpoch) -> None:
         show(epoch)
+        if isinstance(epoch, RefitEpoch):
+            running.log({"train/loss/refit": epoch.train_loss}, step=epoch.number)
+            return
         series = {"train/loss": epoch.train_loss, f"valid/{metric}": epoch.score}
         series |= {f"valid/{metric}/fold-{fold}": score for fold, score in enumerate(epoch.fold_scores)}
         if config.monitor is not None and config.monitor.name != metric:

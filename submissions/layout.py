@@ -11,6 +11,7 @@ import pandas as pd
 
 from data.schema import Schema
 
+LEAST = 1e-15  # probability
 SUM_TOLERANCE = 1e-6  # of a row's probabilities
 
 
@@ -85,7 +86,7 @@ class Probabilities(Layout):
 
     def cells(self, predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
         """See `Layout.cells`."""
-        exact = predictions.astype(np.float64)
+        exact = predictions.astype(np.float64).clip(LEAST, 1 - LEAST)  # as Kaggle's log loss does
         exact /= exact.sum(axis=1, keepdims=True)  # float32 sums to 1 only so far
         return dict(zip(schema.labels, exact.T, strict=True))
 

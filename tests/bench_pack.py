@@ -1,19 +1,14 @@
 """Bench: a cross-validation as one packed network against the same networks one after another.
 
-`make bench` measures and writes docs/benchmarks.md. Both ways train the same networks on the same batches; the table
-says how far apart their predictions are.
+Both ways train the same networks on the same batches; the table says how far apart their predictions are.
 """
 
 from __future__ import annotations
 
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
-from pathlib import Path
 
 import torch
 
@@ -22,14 +17,12 @@ from models.config import Config
 from models.losses import outputs_of
 from models.mlp import MLPConfig
 from models.pack import stack, width_of
-from models.training import generators_of, pack_generators, predict, train
+from models.training import Training, generators_of, pack_generators, predict
 from pipelines.competition import find
-from pipelines.fitting import THREADS, encode
-from pipelines.origin import versions
+from pipelines.fitting import encode
 from tests.twins import twin_tables
 
 ROUNDS = 5
-PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 CPU = torch.device("cpu")
 
 
@@ -82,21 +75,15 @@ def one_after_another(folds: Sequence[Fold], config: Config) -> torch.Tensor:
 def _trained(folds: Sequence[Fold], config: Config, generators: Sequence[torch.Generator]) -> torch.Tensor:
     width = width_of([fold.train for fold in folds])
     network = config.build(width.columns, width.cardinalities, outputs_of(config.loss, 2), generators)
-    for _ in train(network, stack([fold.train for fold in folds], width, CPU), config, generators):
-        pass
+    training = Training(network, stack([fold.train for fold in folds], width, CPU), config, generators)
+    for _ in range(config.epochs):
+        training.epoch()
     return predict(network, stack([fold.valid for fold in folds], width, CPU).input, config)
 
 
-def processor() -> str:
-    """The processor's name, as far as the system tells."""
-    info = Path("/proc/cpuinfo")
-    names = [line.partition(": ")[2] for line in info.read_text().splitlines() if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def main() -> None:
-    """Measures and writes the page."""
-    torch.set_num_threads(THREADS)
+def section() -> str:
+    """Measures, and tells it in Markdown."""
+    torch.set_num_threads(1)
     competition, tables = find("titanic"), twin_tables("titanic")
     candidate = competition.candidate("mlp")[1]
     folds = encode(competition, tables, candidate).folds
@@ -108,28 +95,17 @@ def main() -> None:
         measure("32 units x 2, batches of 32", folds, replace(config, width=32, depth=2)),
         measure("64 units x 2, batches of 64", folds, replace(config, width=64, depth=2, batch=64)),
     ]
-    page = f"""# Benchmarks
+    head = f"""## A whole cross-validation as one network
 
-Written by `make bench` on {date.today()}: {processor()}, {os.cpu_count()} cores, {THREADS} thread; {versions()}.
-
-## A whole cross-validation as one network
-
-5 folds x 8 members on Titanic's rows (its synthetic twin), {config.epochs} epochs, trained as one packed network
-and one network after another: the same weights at the start, the same batches, the same dropout. Medians of
+5 folds x 8 members on Titanic's rows (its synthetic twin), {config.epochs} epochs on one core, trained as one packed
+network and one network after another: the same weights at the start, the same batches, the same dropout. Medians of
 {ROUNDS} rounds.
 
 | network | networks | packed, s | one after another, s | times faster | greatest difference of a probability |
 |---|---|---|---|---|---|
 """
-    page += "\n".join(map(str, rows)) + "\n"
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(page)
-    print(page)
+    return head + "\n".join(map(str, rows)) + "\n"
 
 
 def _cut(fold: Fold, rows: int):  # folds of equal size compare row by row
     return replace(fold.valid, input=fold.valid.input[:rows], target=fold.valid.target[:rows])
-
-
-if __name__ == "__main__":
-    main()

@@ -296,7 +296,7 @@ def test_ctrl_c_is_one_line_and_130(run, monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipelines.stages.train", interrupt)
+    monkeypatch.setattr("pipelines.stages.ingest", interrupt)
     assert run("run", NAME) == (130, [], ["podium: interrupted; the same command goes on where it can"])
 
 

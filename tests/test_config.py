@@ -13,7 +13,7 @@ from models.config import Loss, Optimizer, Schedule
 from models.crossfit import crossfit
 from models.mlp import Activation, MLPConfig
 from models.pack import stack, width_of
-from models.training import generators_of, pack_generators, train
+from models.training import Training, generators_of, pack_generators
 from tests.toy import folds_of
 
 SMALL = MLPConfig(width=8, depth=1, members=3, epochs=6, batch=16, lr=0.02, refit=False)
@@ -23,6 +23,8 @@ CONFIGS = {
     "binary": replace(SMALL, loss=Loss.BINARY, dropout=0.2),
     "smoothed": replace(SMALL, label_smoothing=0.1, clip=0.5),
     "constant": replace(SMALL, schedule=Schedule.CONSTANT, warmup=0.0),
+    "trapezoid": replace(SMALL, schedule=Schedule.TRAPEZOID, dropout=0.2),
+    "expanded": replace(SMALL, pieces=4, sums=6, expanded=4, input_dropout=0.2),
     "tanh": replace(SMALL, activation=Activation.TANH, weight_decay=0.1),
     **{str(name): replace(SMALL, optimizer=name, lr=0.05, dropout=0.1) for name in Optimizer},
 }
@@ -57,7 +59,8 @@ def test_a_network_alone_equals_the_same_network_in_the_pack(config):
 
     def trained(datasets, generators):
         network = config.build(width.columns, width.cardinalities, 1 if config.loss is Loss.BINARY else 2, generators)
-        losses = list(train(network, stack(datasets, width, device), config, generators))
+        training = Training(network, stack(datasets, width, device), config, generators)
+        losses = [training.epoch() for _ in range(config.epochs)]
         return network, torch.stack(losses)
 
     packed, packed_losses = trained(data, pack_generators(0, 3, config.members))
@@ -90,6 +93,11 @@ def test_a_network_alone_equals_the_same_network_in_the_pack(config):
         {"activation": "relu"},
         {"refit": 3},
         {"embedding": 0},
+        {"pieces": -1},
+        {"sums": -1},
+        {"expanded": 0},
+        {"input_dropout": 1.0},
+        {"precision": "full"},
     ],
 )
 def test_an_impossible_setting_is_refused_by_name(change):

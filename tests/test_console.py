@@ -7,8 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from data.metrics import ACCURACY
-from models.crossfit import Epoch
+from data.metrics import ACCURACY, LOG_LOSS
+from models.epochs import Epoch, RefitEpoch
 from pipelines import console
 
 
@@ -27,6 +27,21 @@ def test_the_bar_shows_epoch_score_and_time_in_a_terminal_and_nothing_elsewhere(
         assert "left" in shown
     else:
         assert shown == ""
+
+
+def test_a_log_file_gets_a_line_now_and_then(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(console, "STDERR", Console(file=stream, force_terminal=False, width=40))
+    monkeypatch.setattr(console, "QUIET", -1.0)
+    with console.progress("otto mlp", LOG_LOSS, epochs=30) as show:
+        for number, score in ((1, 0.75), (2, 0.875)):
+            show(Epoch(number=number, train_loss=0.5, score=score, fold_scores=(), monitor=0.4, fold_monitors=()))
+        show(RefitEpoch(number=1, of=25, train_loss=0.25))
+    assert stream.getvalue().splitlines() == [
+        "otto mlp: epoch 1/30, log_loss 0.7500, best 0.7500",
+        "otto mlp: epoch 2/30, log_loss 0.8750, best 0.7500",
+        "otto mlp, all rows: epoch 1/25, train loss 0.2500",
+    ]
 
 
 def test_a_warning_is_one_line_however_long(capsys, monkeypatch):

@@ -10,11 +10,12 @@ import torch
 
 from data.datasets import Fold
 from data.metrics import ACCURACY, LOG_LOSS
-from models.config import Loss
-from models.crossfit import DivergedError, crossfit
+from models.config import Loss, Optimizer
+from models.crossfit import crossfit
 from models.losses import outputs_of
 from models.mlp import MLPConfig
 from models.pack import stack, width_of
+from models.selection import DivergedError
 from models.training import pack_generators, predict
 from tests.toy import folds_of
 
@@ -51,6 +52,51 @@ def test_every_fold_stands_at_the_epoch_that_its_ensemble_scored_best_in():
         assert LOG_LOSS.score(folds[fold].valid.target.numpy(), fit.oof[rows]) == pytest.approx(min(scores))
     assert min(fit.fold_epochs) < 40
     assert len(set(fit.fold_epochs)) > 1
+
+
+class InterruptedByTestError(Exception):
+    pass
+
+
+class Memory:
+    """Keeps every state, and gives back the last."""
+
+    def __init__(self) -> None:
+        self.states: list[dict[str, torch.Tensor]] = []
+
+    def load(self):
+        return self.states[-1] if self.states else None
+
+    def save(self, state):
+        self.states.append({name: tensor.clone() for name, tensor in state().items()})
+
+
+@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("stop", [1, 5, 6])  # the last one while the networks of all rows train
+def test_a_training_that_was_cut_off_goes_on_to_the_same_bytes(optimizer, stop):
+    folds = folds_of(rows=90, noise=2.0)
+    config = replace(CONFIG, refit=True, epochs=6, dropout=0.3, pieces=3, sums=4, optimizer=optimizer, lr=0.01)
+    told, kept = [], Memory()
+    whole = crossfit(folds, whole_of(folds), config, 2, ACCURACY, watch=told.append)
+
+    def interrupt(epoch):
+        seen.append(epoch)
+        if len(seen) > stop:
+            raise InterruptedByTestError
+
+    seen: list = []
+    with pytest.raises(InterruptedByTestError):
+        crossfit(folds, whole_of(folds), config, 2, ACCURACY, watch=interrupt, keep=kept)
+    trained: list = []
+    resumed = crossfit(folds, whole_of(folds), config, 2, ACCURACY, watch=trained.append, keep=kept)
+    assert resumed.oof.tobytes() == whole.oof.tobytes()
+    assert resumed.test.tobytes() == whole.test.tobytes()
+    assert resumed.history == whole.history
+    for name, tensor in whole.weights.items():
+        assert torch.equal(resumed.weights[name], tensor), name
+    for name, tensor in whole.refit_weights.items():
+        assert torch.equal(resumed.refit_weights[name], tensor), name
+    assert len(kept.states) == len(told)  # no epoch was trained twice
 
 
 def test_the_kept_weights_give_the_kept_predictions():

@@ -9,7 +9,7 @@ from functools import cached_property
 import pytest
 
 from data.errors import BadDataError
-from models.crossfit import DivergedError
+from models.selection import DivergedError
 from pipelines import stages
 from pipelines.home import Home
 from pipelines.job import Job

@@ -1,0 +1,129 @@
+"""Neighbours: which classes the nearest train rows of a row have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.neighbors import NearestNeighbors
+
+from data.tables import Tables
+from features.recipe import ROW
+
+MOST_KNOWN = 2**16  # train rows among which neighbours are looked for; of more, so many are drawn
+SPARE = 4.0  # standard deviations of how many of a row's neighbours a fold holds out
+NOBODY = -1  # in the place of a neighbour that there is not
+
+
+class Found:
+    """The nearest train rows of all rows, int32 [rows, neighbours], by row numbers; found once for all folds."""
+
+    def __init__(self, near: np.ndarray) -> None:
+        self.near = near
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Found:
+        return self  # scikit-learn clones the arguments of a transformer
+
+
+class Neighbours(TransformerMixin, BaseEstimator):
+    """Adds the classes' shares among the nearest train rows, as logarithms; a train row leaves itself out.
+
+    Rows are near by the cosine between the square roots of their counts. For each `k` and class there is a column
+    `near_<k>_<class>`, log((rows of the class among the k nearest + 1 / classes) / (k + 1)).
+
+    Who is near does not depend on the labels, so `prepare` looks once among all train rows; a fold then takes the
+    nearest of its own train rows and their labels alone, and gives what a search among those would.
+
+    Args:
+        columns: counts, 0 or more.
+        ks: numbers of neighbours.
+        found: by `prepare`; None looks anew.
+    """
+
+    def __init__(
+        self, columns: Sequence[str], ks: Sequence[int] = (3, 10, 40, 150), found: Found | None = None
+    ) -> None:
+        self.columns = columns
+        self.ks = ks
+        self.found = found
+
+    def names(self, classes: int) -> list[str]:
+        """The columns that are added."""
+        return [f"near_{k}_{number}" for k in self.ks for number in range(classes)]
+
+    def prepare(self, tables: Tables) -> Neighbours:
+        """Looks for the neighbours of all rows among all train rows, so that no fold need look."""
+        held_out = np.bincount(tables.fold).max() / len(tables.fold)
+        needed = max(self.ks) / (1 - held_out)
+        count = int(needed + SPARE * needed**0.5) + 1
+        train, test = (self._directions(rows) for rows in (tables.train, tables.test))
+        known = _drawn(len(train))
+        near = known[_search(train[known], np.concatenate([train, test]), min(count, len(known)))]
+        near[near == np.arange(len(near))[:, None]] = NOBODY  # oneself
+        return Neighbours(self.columns, self.ks, Found(near.astype(np.int32)))
+
+    def fit(self, rows: pd.DataFrame, target: np.ndarray) -> Neighbours:
+        """Learns from the train rows."""
+        self.target_, self.classes_ = target, int(target.max()) + 1
+        self.known_ = _drawn(len(rows))
+        if self.found is None:
+            self.directions_ = self._directions(rows)[self.known_]
+        else:
+            self.rows_ = rows[ROW].to_numpy()
+        return self
+
+    def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> pd.DataFrame:
+        """Learns from the train rows, and gives each what the others say."""
+        return self.fit(rows, target)._added(rows, own=np.arange(len(rows)))
+
+    def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Gives other rows what the train rows say."""
+        return self._added(rows, own=np.full(len(rows), NOBODY))
+
+    def _added(self, rows: pd.DataFrame, own: np.ndarray) -> pd.DataFrame:
+        near = self._near(rows, own)  # [rows, neighbours]
+        label = np.where(near == NOBODY, NOBODY, self.target_[near]).astype(np.int16)
+        starts = [0, *self.ks[:-1]]
+        counts = np.stack(
+            [np.add.reduceat(label == number, starts, axis=1, dtype=np.int32) for number in range(self.classes_)],
+            axis=2,
+        ).cumsum(axis=1)  # [rows, ks, classes]
+        shares = np.log((counts + 1 / self.classes_) / (counts.sum(axis=2, keepdims=True) + 1))
+        added = pd.DataFrame(shares.reshape(len(rows), -1), columns=self.names(self.classes_), index=rows.index)
+        return pd.concat([rows, added], axis=1)
+
+    def _near(self, rows: pd.DataFrame, own: np.ndarray) -> np.ndarray:
+        """The nearest of the fold's train rows but oneself, by their positions, int [rows, greatest k]."""
+        most = max(self.ks)
+        if self.found is None:
+            count = min(most + 1, len(self.known_))
+            near = self.known_[_search(self.directions_, self._directions(rows), count)]
+            near[near == own[:, None]] = NOBODY
+        else:
+            position = np.full(len(self.found.near), NOBODY)
+            position[self.rows_] = np.arange(len(self.rows_))
+            found = self.found.near[rows[ROW].to_numpy()]
+            near = np.where(found == NOBODY, NOBODY, position[found])
+        rank = (near != NOBODY).cumsum(axis=1) - 1
+        taken = (near != NOBODY) & (rank < most)
+        nearest = np.full((len(rows), most), NOBODY)
+        nearest[np.nonzero(taken)[0], rank[taken]] = near[taken]
+        return nearest
+
+    def _directions(self, rows: pd.DataFrame) -> np.ndarray:
+        roots = np.sqrt(rows[list(self.columns)].to_numpy(dtype=np.float32))
+        return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
+
+
+def _drawn(rows: int) -> np.ndarray:
+    """The positions of the rows that are looked among; the same for the same number of rows."""
+    if rows <= MOST_KNOWN:
+        return np.arange(rows)
+    return np.sort(np.random.default_rng(0).choice(rows, MOST_KNOWN, replace=False))
+
+
+def _search(known: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
+    """The positions of the nearest known rows, nearest first, int [rows, count]."""
+    return NearestNeighbors(n_neighbors=count, algorithm="brute").fit(known).kneighbors(rows, return_distance=False)

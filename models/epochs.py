@@ -1,0 +1,47 @@
+"""Epochs: what a training tells of itself while it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One epoch of all folds, scored on the rows that each fold holds out, by the mean of the fold's members."""
+
+    number: int  # from 1
+    train_loss: float  # mean of all networks
+    score: float  # over all out-of-fold rows
+    fold_scores: tuple[float, ...]
+    monitor: float  # what chooses the epoch, over all out-of-fold rows
+    fold_monitors: tuple[float, ...]
+
+    def numbers(self) -> Tensor:
+        """All fields one after another, float64."""
+        alone = (self.number, self.train_loss, self.score, self.monitor)
+        return torch.tensor([*alone, *self.fold_scores, *self.fold_monitors], dtype=torch.float64)
+
+    @staticmethod
+    def of(numbers: Tensor) -> Epoch:
+        """The epoch of such numbers."""
+        number, train_loss, score, monitor, *by_fold = numbers.tolist()
+        return Epoch(
+            number=int(number),
+            train_loss=train_loss,
+            score=score,
+            fold_scores=tuple(by_fold[: len(by_fold) // 2]),
+            monitor=monitor,
+            fold_monitors=tuple(by_fold[len(by_fold) // 2 :]),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefitEpoch:
+    """One epoch of the networks that train on all rows."""
+
+    number: int  # from 1
+    of: int  # the last one
+    train_loss: float

@@ -1,0 +1,82 @@
+"""Blending: a run made of other runs' predictions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from data.metrics import Metric
+from models.devices import resolve
+from pipelines import artifacts, keys, stages
+from pipelines.job import Job
+from pipelines.origin import working_commit
+from pipelines.stages import Trained
+from pipelines.tracking import Tracker, scratch
+from submissions.blend import blend
+
+NAME = "blend"
+
+
+def train_and_blend(job: Job) -> list[Trained]:
+    """The runs of all candidates that the job wants, and their blend where there are several."""
+    jobs = [replace(job, model=model) for model in job.models]
+    for each in jobs:
+        each.competition.candidate(each.model)  # what makes no sense is told before long work
+    resolve(job.device)
+    ingested = stages.ingest(job)
+    trained = [stages.train(each, ingested) for each in jobs]
+    return [*trained, blended(job, trained)] if len(trained) > 1 else trained
+
+
+def blended(job: Job, trained: Sequence[Trained]) -> Trained:
+    """The blend of the runs of several candidates, found or made.
+
+    Raises:
+        UsageError: their folds differ.
+    """
+    competition, schema, ingested = job.competition, job.competition.schema, trained[0].ingested
+    key = keys.blend_key([each.key for each in trained])
+    tracker = Tracker(job.home.mlruns)
+    run = None if job.again else tracker.finished(ingested.label, key)
+    if run is not None and "cv_score" in run.metrics and artifacts.readable(run.artifacts, schema):
+        return Trained(run=run, ingested=ingested, model=NAME, config=None, key=key, hit=True)
+
+    runs = [each.run for each in trained]
+    oof = [artifacts.read_oof(run.artifacts, schema) for run in runs]
+    tests = [artifacts.read_test_predictions(run.artifacts, schema) for run in runs]
+    tables = ingested.tables
+    hashes = [run.tags["fold_hash"] for run in runs]
+    found = blend(oof, tables.target, tables.fold, hashes, competition.metric, job.seed)
+    by_fold = [
+        competition.metric.score(tables.target[tables.fold == fold], found.oof[tables.fold == fold])
+        for fold in range(competition.split.folds)
+    ]
+    shares = {
+        each.model: {"weight": float(weight), "power": float(power), "run": each.run.id}
+        for each, weight, power in zip(trained, found.weights, found.powers, strict=True)
+    }
+    same = ("competition", "seed", "fold_hash", "data_hash", "data_source", "device", "versions")
+    tags = {tag: runs[0].tags[tag] for tag in same}
+    tags |= {"model": NAME, "key": key, "git_commit": working_commit(), "blended": " ".join(run.name for run in runs)}
+    params = {f"weight/{model}": f"{share['weight']:.4f}" for model, share in shares.items()}
+    with tracker.run(ingested.label, f"{NAME}-{key[:8]}", tags, params) as running:
+        running.log({"cv_score": found.score, "cv_std": float(np.std(by_fold))})
+        running.log({f"cv_score/fold-{fold}": score for fold, score in enumerate(by_fold)})
+        with scratch() as folder:
+            test = found.apply([predictions for _, predictions in tests])
+            artifacts.write_predictions(folder, competition, tables, found.oof, test)
+            (folder / "blend.json").write_text(json.dumps(shares, indent=2) + "\n")
+            running.keep(folder)
+    return Trained(run=tracker.read(running.id), ingested=ingested, model=NAME, config=None, key=key, hit=False)
+
+
+def best(metric: Metric, trained: Sequence[Trained]) -> Trained:
+    """The run of the best score; the first of equals."""
+    found = trained[0]
+    for each in trained[1:]:
+        if metric.better(each.run.metrics["cv_score"], found.run.metrics["cv_score"]):
+            found = each
+    return found

@@ -1,0 +1,86 @@
+"""The expansion: pieces that rise between quantiles, sums of a network's own, and nothing learned from other rows."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.datasets import TabularDataset
+from models.expansion import Expansion
+from models.pack import Pack, stack, width_of
+from models.training import pack_generators
+
+MEMBERS = 2
+
+
+def pack_of(*folds: torch.Tensor) -> Pack:
+    data = [TabularDataset(input=rows, target=torch.zeros(len(rows), dtype=torch.int64)) for rows in folds]
+    return stack(data, width_of(data), torch.device("cpu"))
+
+
+def fitted(pack: Pack, pieces: int, sums: int) -> Expansion:
+    generators = pack_generators(0, len(pack.rows), MEMBERS)
+    expansion = Expansion(pack.input.shape[2], 0, pieces, sums, generators)
+    expansion.fit(pack)
+    return expansion
+
+
+def members_of(x: torch.Tensor, folds: int) -> torch.Tensor:
+    return x.expand(folds * MEMBERS, -1, -1)
+
+
+@given(st.lists(st.integers(0, 40), min_size=3, max_size=60), st.integers(1, 9))
+def test_pieces_rise_one_after_another_from_the_least_value_to_the_greatest(counts, pieces):
+    x = torch.tensor(counts, dtype=torch.float32).unsqueeze(1)
+    expansion = fitted(pack_of(x), pieces, 0)
+    at = torch.linspace(-1, 50, 103).unsqueeze(1)
+    found = expansion(members_of(at, 1))[0]  # [values, pieces]
+    assert found.shape[1] == pieces
+    assert (found.diff(dim=0) >= 0).all()
+    assert (found[at[:, 0] <= x.min()] == 0).all()
+    used = expansion.slopes[0, :, 0] > 0
+    assert (found[at[:, 0] >= x.max()][:, used] == 1).all()
+    assert used.any() == (x.max() > x.min())
+    assert (found[:, :-1] >= found[:, 1:]).all()  # a piece starts when the one before is through
+    distinct = expansion(members_of(x.unique().unsqueeze(1), 1))[0].unique(dim=0)
+    assert len(distinct) == len(x.unique()) or used.sum() == pieces or len(x.unique()) == 1
+
+
+def test_a_column_of_mostly_zeros_has_its_pieces_where_its_values_are():
+    x = torch.cat([torch.zeros(90), torch.arange(1.0, 11.0)]).unsqueeze(1)
+    expansion = fitted(pack_of(x), 5, 0)
+    assert expansion.edges[0, :, 0].tolist() == [0, 3, 5, 6, 8]  # 0, and quantiles of 1 to 10
+
+
+def test_sums_are_standardised_signed_roots_of_two_to_five_numbers_and_differ_between_members():
+    x = torch.randint(0, 9, (500, 12), generator=torch.Generator().manual_seed(0)).float()
+    expansion = fitted(pack_of(x), 0, 40)
+    terms = expansion.terms
+    assert set(terms.unique().tolist()) == {-1.0, 0.0, 1.0}
+    assert set(terms.abs().sum(dim=1).unique().tolist()) == {2.0, 3.0, 4.0, 5.0}
+    assert not torch.equal(terms[0], terms[1])
+    found = expansion(members_of(x, 1))
+    torch.testing.assert_close(found[:, :, :12], members_of(x, 1))
+    sums = found[:, :, 12:]
+    torch.testing.assert_close(sums.mean(dim=1), torch.zeros(MEMBERS, 40), atol=1e-4, rtol=0)
+    torch.testing.assert_close(sums.std(dim=1, correction=0), torch.ones(MEMBERS, 40), atol=1e-4, rtol=0)
+    raw = (x.double() @ terms[1].double()).float()
+    roots = raw.sign() * raw.abs().sqrt()
+    torch.testing.assert_close(sums[1], (roots - roots.mean(0)) / roots.std(0, correction=0), atol=1e-4, rtol=1e-4)
+
+
+def test_every_fold_learns_from_its_own_rows_and_not_from_the_padding():
+    generator = torch.Generator().manual_seed(0)
+    short, long = torch.rand(30, 3, generator=generator) + 5, torch.rand(70, 3, generator=generator) * 9
+    together = fitted(pack_of(short, long), 4, 3)
+    alone = fitted(pack_of(short), 4, 3)
+    for name in ("edges", "slopes", "terms", "center", "scale"):
+        torch.testing.assert_close(getattr(together, name)[:MEMBERS], getattr(alone, name))
+
+
+@pytest.mark.parametrize("values", [torch.zeros(20, 3), torch.full((20, 3), -7.5)])
+def test_columns_that_never_change_give_zeros(values):
+    expansion = fitted(pack_of(values), 4, 3)
+    assert (expansion(members_of(values, 1)) == 0).all()

@@ -1,0 +1,70 @@
+"""Neighbours: what the nearest train rows say, without oneself, without rows held out, and the same when prepared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+
+from features import neighbours
+from features.neighbours import Neighbours
+from features.tabular import tabular
+from tests.twins import twin_tables
+
+COLUMNS = ["a", "b"]
+ROWS = pd.DataFrame({"a": [9.0, 8.0, 7.0, 0.0, 0.0], "b": [0.0, 0.0, 1.0, 5.0, 4.0]})
+TARGET = np.array([0, 1, 1, 0, 0])
+
+
+def shares(rows: pd.DataFrame, k: int) -> np.ndarray:
+    return np.exp(rows[[f"near_{k}_0", f"near_{k}_1"]].to_numpy())
+
+
+def test_a_new_row_gets_the_shares_of_its_nearest_train_rows():
+    near = Neighbours(COLUMNS, ks=(1, 3)).fit(ROWS, TARGET)
+    found = near.transform(pd.DataFrame({"a": [1.0, 0.0], "b": [0.3, 1.0]}))
+    np.testing.assert_allclose(shares(found, 1), [[0.25, 0.75], [0.75, 0.25]])  # (0 + .5) / 2 and (1 + .5) / 2
+    np.testing.assert_allclose(shares(found, 3)[0], [(1 + 0.5) / 4, (2 + 0.5) / 4])
+    assert near.names(2) == [name for name in found if name.startswith("near")]
+
+
+def test_a_train_row_leaves_itself_out():
+    found = Neighbours(COLUMNS, ks=(1,)).fit_transform(ROWS, TARGET)
+    np.testing.assert_allclose(shares(found, 1)[0], [0.25, 0.75])  # of the first row's twin, which has the other label
+
+
+@pytest.mark.parametrize("most_known", [2**16, 500])
+def test_a_search_once_for_all_folds_gives_what_a_search_in_the_fold_gives(monkeypatch, most_known):
+    tables = twin_tables("otto")
+    rows = np.arange(len(tables.train)) % 3 == 0
+    fold = tables.fold[rows]
+    tables = replace(tables, train=tables.train[rows].reset_index(drop=True), fold=fold, target=tables.target[rows])
+    columns = [name for name in tables.train if name.startswith("feat_")]
+    near = Neighbours(columns, ks=(2, 9))
+    recipe = tabular(derive=[near], plain=near.names(9))
+    anew = recipe.encode(tables, 1)
+    once = recipe.prepare(tables).encode(tables, 1)
+    for part in ("train", "valid", "test"):
+        ours, theirs = getattr(anew, part).input.numpy(), getattr(once, part).input.numpy()
+        assert (ours == theirs).all(axis=1).mean() > 0.97  # rows at one distance may change places
+    monkeypatch.setattr(neighbours, "MOST_KNOWN", most_known)
+    assert recipe.prepare(tables).encode(tables, 1).train.input.isfinite().all()
+
+
+def test_a_label_that_is_held_out_changes_nothing():
+    tables = twin_tables("otto")
+    columns = [name for name in tables.train if name.startswith("feat_")]
+    near = Neighbours(columns, ks=(5,))
+    recipe = tabular(derive=[near], plain=near.names(9)).prepare(tables)
+    flipped = replace(tables, target=np.where(tables.fold == 2, 8 - tables.target, tables.target))
+    before, after = recipe.encode(tables, 2), recipe.encode(flipped, 2)
+    for part in ("train", "valid", "test"):
+        assert np.array_equal(getattr(before, part).input, getattr(after, part).input)
+
+
+def test_a_clone_shares_what_was_found():
+    near = Neighbours(["feat_1", "feat_2"], ks=(2,)).prepare(twin_tables("otto"))
+    assert clone(near).found is near.found
