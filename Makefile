@@ -5,6 +5,7 @@ SHELL := /bin/sh
 
 PYTHON ?= $(shell for python in python3 python3.12 python3.11; do $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$python && break; done)
 STAMP := .venv/requirements-$(shell cksum < requirements.txt | tr ' ' '-')
+PEERS := .venv-bench/requirements-$(shell cksum < tests/bench_requirements.txt | tr ' ' '-')
 RUN := .venv/bin/python -m pipelines
 COMPETITIONS := $(basename $(notdir $(filter-out %/__init__.py,$(wildcard pipelines/competitions/*.py))))
 
@@ -46,8 +47,8 @@ summary: $(STAMP)  ## print the layers of a model of C, their shapes and paramet
 ui: $(STAMP)  ## compare the runs in MLflow's pages, on 127.0.0.1
 	@$(RUN) ui $(if $(PORT),--port $(PORT))
 
-bench: $(STAMP)  ## measure the packed training, and write docs/benchmarks.md
-	@.venv/bin/python -m tests.bench_pack $(ARGS)
+bench: $(STAMP) $(PEERS)  ## measure the training beside its peers, and write docs/benchmarks.md
+	@.venv/bin/python -m tests.bench
 
 test: $(STAMP)  ## run the tests
 	@.venv/bin/python -m pytest $(ARGS)
@@ -58,10 +59,16 @@ lint: $(STAMP)  ## check style, types and the import rule
 clean:  ## remove the cached tables and the synthetic twins; runs and submissions stay
 	@find data/cache data/synthetic -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +
 
-# The environment: rebuilt when the text of requirements.txt changes, and for no other reason.
+# The environments: rebuilt when the text of their requirements changes, and for no other reason.
 $(STAMP):
 	@test -n "$(PYTHON)" || { echo "podium: Python 3.11 or 3.12 is needed and not on the PATH; install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 69; }
 	@echo "building .venv with $(PYTHON): a minute or two, once" >&2
 	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(PEERS): $(STAMP)
+	@echo "building .venv-bench for the peers: once" >&2
+	@.venv/bin/python -m venv --clear .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench_requirements.txt
 	@touch $@

@@ -1,0 +1,155 @@
+"""Bench: the speed of the training, beside the machine's own limit and beside the tools that people use now.
+
+`make bench` measures and writes docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import time
+from dataclasses import asdict, replace
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from models.config import Precision
+from models.devices import rounds
+from pipelines.home import REPOSITORY
+from pipelines.origin import versions
+from tests import bench_pack
+from tests.bench_worker import Case, in_own_process
+
+PAGE = REPOSITORY / "docs" / "benchmarks.md"
+PEERS = REPOSITORY / ".venv-bench" / "bin" / "python"
+ROUNDS = 3
+GEMM = (512, 1024, 2048)  # sizes of square products; the best of them is the peak
+OTTO = Case(epochs=3)
+TITANIC = Case(rows=891, members=8, epochs=30, batch=32, width=16, depth=1)
+CPU = torch.device("cpu")
+
+
+def peak() -> float:
+    """GFLOP/s of float32 products on all cores: the best size, each the median of its rounds."""
+    found = []
+    for size in GEMM:
+        a, b = torch.randn(size, size), torch.randn(size, size)
+        rates = []
+        for _ in range(9):
+            started = time.perf_counter()
+            for _ in range(2**33 // size**3):
+                a @ b
+            rates.append(2 * size**3 * (2**33 // size**3) / (time.perf_counter() - started) / 1e9)
+        found.append(statistics.median(rates))
+    return max(found)
+
+
+def median_of(case: Case) -> dict[str, float]:
+    """The medians of some processes that measure a case."""
+    found = [in_own_process(case) for _ in range(ROUNDS)]
+    return {name: statistics.median(each[name] for each in found) for name in found[0]}
+
+
+def shares() -> str:
+    """How much of the machine's float32 products the training uses."""
+    lines = []
+    for what, case in (("Titanic-sized: 93-16-9, batches of 32", TITANIC), ("Otto-sized: 93-512-512-9", OTTO)):
+        before = peak()
+        found = median_of(case)
+        limit = (before + peak()) / 2
+        nets = case.folds * case.members
+        lines.append(
+            f"| {what} | {nets} | {found['seconds']:.2f} | {found['gflops']:.0f} | {limit:.0f} "
+            f"| {found['gflops'] / limit:.0%} |"
+        )
+    if rounds(Precision.FAST, CPU):
+        fast = median_of(replace(OTTO, precision=Precision.FAST))
+        lines.append(
+            f"| Otto-sized, `precision=FAST`: factors rounded to bfloat16 | {OTTO.folds * OTTO.members} "
+            f"| {fast['seconds']:.2f} | {fast['gflops']:.0f} | {limit:.0f} | {fast['gflops'] / limit:.0%} |"
+        )
+    return """## Share of the peak
+
+An epoch with its scoring, 5 folds, dropout .2, AdamW. GFLOP/s count six products for each weight and row; the peak is
+that of float32 matrix products on all cores, measured before and after in the same run.
+
+| pack | networks | seconds an epoch | GFLOP/s | peak | share |
+|---|---|---|---|---|---|
+""" + "\n".join(lines)
+
+
+def peers() -> str:
+    """The same cross-validation by other tools."""
+    ours = median_of(OTTO)
+    lines = [f"| Podium | {ours['seconds']:.2f} | 1.0 | {ours['peak_gb']:.2f} | {ours['score']:.3f} |"]
+    case = {**asdict(OTTO), "epochs": 1}
+    for name, what in (("loop", "PyTorch loop, DataLoader"), ("skorch", "skorch"), ("lightning", "Lightning")):
+        command = [str(PEERS), "-m", "tests.bench_peers", name, json.dumps(case)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
+        found = json.loads(done.stdout.splitlines()[-1])
+        lines.append(
+            f"| {what} | {found['seconds']:.2f} | {found['seconds'] / ours['seconds']:.1f} "
+            f"| {found['peak_gb']:.2f} | {found['score']:.3f} (1 epoch) |"
+        )
+    return f"""## Beside the tools that people use now
+
+93-512-512-9, 5 folds x 2 members, 49,502 rows, batches of 512, dropout .2, AdamW, float32: seconds an epoch of all ten
+networks, and the peak memory of the process. The peers train one network after another with their defaults. The last
+column is the out-of-fold log loss, ours after {OTTO.epochs} epochs: a check that all of them learn.
+
+| tool | seconds an epoch | times ours | peak, GB | log loss |
+|---|---|---|---|---|
+""" + "\n".join(lines)
+
+
+def growth() -> str:
+    """Time and memory as rows, members and folds double, and at ten times Otto's rows."""
+    base = replace(OTTO, epochs=2)
+    cases = [
+        base,
+        replace(base, rows=2 * base.rows),
+        replace(base, members=2 * base.members),
+        replace(base, folds=2 * base.folds),
+        replace(base, rows=500_000),
+    ]
+    found = [in_own_process(case) for case in cases]
+    lines = [
+        f"| {case.rows:,} | {case.folds} | {case.members} | {each['seconds']:.2f} "
+        f"| {each['seconds'] / found[0]['seconds']:.1f} | {each['peak_gb']:.2f} |"
+        for case, each in zip(cases, found, strict=True)
+    ]
+    return """## Growth
+
+| rows | folds | members | seconds an epoch | times the first | peak, GB |
+|---|---|---|---|---|---|
+""" + "\n".join(lines)
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells."""
+    info = Path("/proc/cpuinfo")
+    if not info.is_file():
+        return platform.processor() or platform.machine()
+    names = [line.partition(": ")[2] for line in info.read_text().splitlines() if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def main() -> None:
+    """Measures and writes the page."""
+    head = f"""# Benchmarks
+
+Written by `make bench` on {date.today()}: {processor()}, {os.cpu_count()} cores; {versions()}.
+"""
+    parts = [head]
+    for section in (shares, peers, growth, bench_pack.section):
+        parts.append(section())
+        print(parts[-1], flush=True)
+    PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n")
+
+
+if __name__ == "__main__":
+    main()
