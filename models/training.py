@@ -105,7 +105,7 @@ def predict(network: Network, input: Tensor, config: Config) -> Tensor:
     size = max(1, MOST_ROWS // network.nets)
     found = []
     for rows in input.split(size, dim=1):
-        packed = rows.unsqueeze(1).expand(-1, members, -1, -1).reshape(network.nets, -1, columns)
+        packed = rows.unsqueeze(1).expand(-1, members, -1, -1).reshape(network.nets, rows.shape[1], columns)
         shares = probabilities(config.loss, network(packed))  # [nets, rows, classes]
-        found.append(shares.view(folds, members, rows.shape[1], -1).mean(dim=1))
+        found.append(shares.view(folds, members, *shares.shape[1:]).mean(dim=1))
     return torch.cat(found, dim=1)

@@ -11,13 +11,11 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.preprocessing import FunctionTransformer, QuantileTransformer, StandardScaler
+from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from torch import Tensor, nn
 
 from models.mlp import MLP, MLPConfig, PackedLinear
 from models.network import Noise, drawn_uniform
-
-CHUNK = 2048  # rows whose neighbours are looked for at once
 
 
 class Scaled(TransformerMixin, BaseEstimator):
@@ -60,51 +58,6 @@ class Quantiles(TransformerMixin, BaseEstimator):
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
         values = self.transformer_.transform(rows[self.columns].to_numpy(dtype=float))
         return rows.assign(**dict(zip(self.columns, values.T, strict=True)))
-
-
-class Neighbours(TransformerMixin, BaseEstimator):
-    """The classes of the nearest train rows by the cosine of square roots; a train row leaves itself out.
-
-    Adds a column `near_<k>_<class>` for each k, the logarithm of a class's share among the k nearest.
-    """
-
-    def __init__(self, columns: Sequence[str], ks: Sequence[int] = (3, 10, 40, 150)) -> None:
-        self.columns = columns
-        self.ks = ks
-
-    def fit(self, rows: pd.DataFrame, target: np.ndarray) -> Neighbours:
-        self.fit_transform(rows, target)
-        return self
-
-    def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> pd.DataFrame:
-        self.known_ = self._directions(rows)
-        self.shares_ = torch.nn.functional.one_hot(torch.from_numpy(target)).float()
-        return self._added(rows, own=True)
-
-    def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
-        return self._added(rows, own=False)
-
-    def _directions(self, rows: pd.DataFrame) -> Tensor:
-        x = torch.from_numpy(rows[self.columns].to_numpy(dtype=np.float32))
-        return torch.nn.functional.normalize(x.sqrt(), dim=1)
-
-    def _added(self, rows: pd.DataFrame, own: bool) -> pd.DataFrame:
-        prior = self.shares_.mean(dim=0)
-        found = []
-        for start, part in enumerate(self._directions(rows).split(CHUNK)):
-            near = part @ self.known_.T
-            if own:
-                at = torch.arange(len(part))
-                near[at, at + start * CHUNK] = -1
-            classes = self.shares_[near.topk(max(self.ks), dim=1).indices]
-            shares = [(classes[:, :k].sum(dim=1) + prior) / (k + 1) for k in self.ks]
-            found.append(torch.cat(shares, dim=1).log())
-        names = [f"near_{k}_{number}" for k in self.ks for number in range(self.shares_.shape[1])]
-        return pd.concat([rows, pd.DataFrame(torch.cat(found).numpy(), columns=names, index=rows.index)], axis=1)
-
-    @property
-    def names(self) -> list[str]:
-        return [f"near_{k}_{number}" for k in self.ks for number in range(9)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +123,3 @@ class Periodic(MLP):
     def _first(self, input: Tensor) -> Tensor:
         angle = (2 * math.pi * input.unsqueeze(3) * self.frequencies).flatten(2)
         return torch.cat([input, angle.sin(), angle.cos()], dim=2)
-
-
-LOG = FunctionTransformer(np.log1p)
