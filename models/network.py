@@ -13,16 +13,17 @@ from torch import Tensor, nn
 from models.pack import Pack
 
 BYTE = 256  # values
-BLOCK = 2**14  # bytes that a network draws at once, at least
+MASKS = 4  # that a block holds
 MOST = np.uint64(2**64 - 1)  # eight bytes
 
 
 class Noise:
     """The dropout masks of an epoch, each network's drawn from its own generator, so that packing does not change them.
 
-    A mask takes one random byte a unit, so a probability is rounded to a 256th. The bytes come from SFC64 streams that
-    the networks' generators seed: on a CPU the draw of `nn.Dropout` would cost more than the layer that it follows. On
-    CUDA one generator of the device draws for all networks, so that no mask travels; there packing changes the masks.
+    Drawing a mask for every step costs a fifth of an epoch on a CPU, and `nn.Dropout`'s own draw more than the layer
+    that it follows. So a block of some masks' size is drawn once an epoch, and a mask is a window of it that starts
+    anywhere: the same number falls on other units and rows in every step. A number takes one random byte, so a
+    probability is rounded to a 256th. On CUDA one generator of the device draws for all networks.
 
     Args:
         generators: one a network, on the CPU.
@@ -34,8 +35,8 @@ class Noise:
         self.streams = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
         self.device = device
         self.own = torch.Generator(device).manual_seed(hash(tuple(seeds)) % 2**63) if device.type == "cuda" else None
-        self.block = torch.empty(len(generators), 0, dtype=torch.uint8)
-        self.used = 0  # bytes of each network's block
+        self.windows = np.random.default_rng(0)  # the same for all networks: what differs is in the blocks
+        self.blocks: dict[int, Tensor] = {}  # by the dropped 256ths
 
     def dropout(self, x: Tensor, p: float) -> Tensor:
         """Zeroes units with probability `p` and scales the others up.
@@ -45,30 +46,29 @@ class Noise:
         if p == 0:
             return x
         kept, scale = self.kept(x.shape, p)
-        return x * kept.mul_(scale)
+        return x * kept * scale
 
     def kept(self, shape: Sequence[int], p: float) -> tuple[Tensor, float]:
         """1 for units that stay when each is dropped with probability `p`, else 0; and what makes up for the dropped.
 
-        Shape: float32 `shape`, which is [nets, ...]
+        Shape: float32 `shape`, which is [nets, ...]; a view that must not be written to
         """
-        dropped = round(p * BYTE)
-        kept = torch.empty(shape, device=self.device)  # a product with a bool mask takes four times as long
-        torch.ge(self._bytes(math.prod(shape[1:])).view(*shape), dropped, out=kept)
-        return kept, BYTE / (BYTE - dropped)
+        dropped, count = round(p * BYTE), math.prod(shape[1:])
+        block = self.blocks.get(dropped)
+        if block is None or block.shape[1] < 2 * count:
+            numbers = self._bytes(MASKS * count)
+            block = self.blocks[dropped] = torch.empty(numbers.shape, device=self.device)
+            torch.ge(numbers, dropped, out=block)  # float32: a product with a bool mask takes four times as long
+        start = int(self.windows.integers(block.shape[1] - count, endpoint=True))
+        return block[:, start : start + count].unflatten(1, shape[1:]), BYTE / (BYTE - dropped)
 
     def _bytes(self, count: int) -> Tensor:
         """Random bytes, uint8 [nets, count]."""
         if self.own is not None:
             size = (len(self.streams), count)
             return torch.randint(BYTE, size, dtype=torch.uint8, device=self.device, generator=self.own)
-        if self.used + count > self.block.shape[1]:
-            words = max(BLOCK, count + 7) // 8
-            drawn = [stream.integers(MOST, size=words, dtype=np.uint64, endpoint=True) for stream in self.streams]
-            self.block = torch.from_numpy(np.stack(drawn).view(np.uint8)).to(self.device)
-            self.used = 0
-        self.used += count
-        return self.block[:, self.used - count : self.used]
+        drawn = [stream.integers(MOST, size=-(-count // 8), dtype=np.uint64, endpoint=True) for stream in self.streams]
+        return torch.from_numpy(np.stack(drawn).view(np.uint8))[:, :count]
 
 
 class Network(nn.Module):
