@@ -14,7 +14,7 @@ from data.metrics import Metric
 from models.config import Config
 from models.devices import matmul_precision, threads
 from models.epochs import Epoch, RefitEpoch
-from models.keeping import Keep, State, part, prefixed
+from models.keeping import Keep, Nowhere, State, part, prefixed
 from models.losses import outputs_of
 from models.memory import hold_freed_memory
 from models.pack import stack, width_of
@@ -66,7 +66,7 @@ def crossfit(
     """
     device = torch.device(device)
     watch = watch or _ignore
-    keep = keep or _Nowhere()
+    keep = keep or Nowhere()
     hold_freed_memory()
     with matmul_precision(config.precision, device):
         state = keep.load() or {}
@@ -74,15 +74,14 @@ def crossfit(
         with threads(validation.products):
             validation.restore(part("validation", state))
             validation.run(watch, lambda: keep.save(lambda: prefixed("validation", validation.state())))
-            test = validation.test()
-            refit_weights: State = {}
+            test, refit_weights = validation.test(), {}
             if whole is not None:
                 refit = _Refit(whole, config, validation.outputs, validation.best.epochs, seed, device)
                 refit.restore(part("refit", state))
                 done = prefixed("validation", validation.result())
                 refit.run(watch, lambda: keep.save(lambda: {**done, **prefixed("refit", refit.training.state())}))
                 test = (test * len(folds) + refit.test()) / (len(folds) + 1)  # the mean of all networks
-                refit_weights = {name: tensor.cpu() for name, tensor in refit.network.state_dict().items()}
+                refit_weights = _on_cpu(refit.network.state_dict())
     if not test.isfinite().all():
         raise DivergedError("the prediction of a test row is no number: lower lr, or look at the row's features")
     scorer, best = validation.scorer, validation.best
@@ -93,24 +92,17 @@ def crossfit(
         fold_scores=scorer.by_fold(metric, best.oof),
         fold_epochs=tuple(best.epochs),
         history=tuple(validation.history),
-        weights={name: tensor.cpu() for name, tensor in best.weights.items()},
+        weights=_on_cpu(best.weights),
         refit_weights=refit_weights,
     )
 
 
+def _on_cpu(tensors: State) -> State:
+    return {name: tensor.cpu() for name, tensor in tensors.items()}
+
+
 def _ignore(epoch: Epoch | RefitEpoch) -> None:
     """Watches nothing."""
-
-
-class _Nowhere:
-    """Keeps nothing."""
-
-    def load(self) -> State | None:
-        """Nothing was stored."""
-        return None
-
-    def save(self, state: Callable[[], State]) -> None:
-        """Stores nothing."""
 
 
 class _Validation:

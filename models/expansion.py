@@ -56,7 +56,7 @@ class Expansion(nn.Module):
     @torch.no_grad()
     def fit(self, pack: Pack) -> None:
         """Learns from the train rows of every fold."""
-        folds, members = len(pack.rows), len(self.terms) // len(pack.rows)
+        members = len(self.terms) // len(pack.rows)
         for fold, rows in enumerate(pack.rows):
             x = pack.input[fold, :rows, : self.numbers]
             own = slice(fold * members, (fold + 1) * members)
@@ -75,7 +75,6 @@ class Expansion(nn.Module):
                 spread = (squares / rows - center.square()).clamp_min(0).sqrt()
                 self.center[own] = center.float()
                 self.scale[own] = torch.where(spread > 0, 1 / spread.clamp_min(1e-6), 0).float()
-        assert folds * members == len(self.terms)
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:

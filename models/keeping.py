@@ -22,6 +22,17 @@ class Keep(Protocol):
         ...
 
 
+class Nowhere:
+    """Keeps nothing."""
+
+    def load(self) -> State | None:
+        """Nothing was stored."""
+        return None
+
+    def save(self, state: Callable[[], State]) -> None:
+        """Stores nothing."""
+
+
 def prefixed(prefix: str, state: Mapping[str, Tensor]) -> State:
     """A part's state, with its name in front."""
     return {f"{prefix}.{name}": tensor for name, tensor in state.items()}

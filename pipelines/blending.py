@@ -6,8 +6,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from data.metrics import Metric
 from models.devices import resolve
 from pipelines import artifacts, keys, stages
@@ -40,8 +38,8 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
     competition, schema, ingested = job.competition, job.competition.schema, trained[0].ingested
     key = keys.blend_key([each.key for each in trained])
     tracker = Tracker(job.home.mlruns)
-    run = None if job.again else tracker.finished(ingested.label, key)
-    if run is not None and "cv_score" in run.metrics and artifacts.readable(run.artifacts, schema):
+    run = stages.finished(job, ingested, key, tracker)
+    if run is not None:
         return Trained(run=run, ingested=ingested, model=NAME, config=None, key=key, hit=True)
 
     runs = [each.run for each in trained]
@@ -63,8 +61,7 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
     tags |= {"model": NAME, "key": key, "git_commit": working_commit(), "blended": " ".join(run.name for run in runs)}
     params = {f"weight/{model}": f"{share['weight']:.4f}" for model, share in shares.items()}
     with tracker.run(ingested.label, f"{NAME}-{key[:8]}", tags, params) as running:
-        running.log({"cv_score": found.score, "cv_std": float(np.std(by_fold))})
-        running.log({f"cv_score/fold-{fold}": score for fold, score in enumerate(by_fold)})
+        running.log(stages.score_metrics(found.score, by_fold))
         with scratch() as folder:
             test = found.apply([predictions for _, predictions in tests])
             artifacts.write_predictions(folder, competition, tables, found.oof, test)

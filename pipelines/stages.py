@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -118,11 +119,23 @@ def train(job: Job, ingested: Ingested | None = None) -> Trained:
     where = device.type + ("-rounded" if rounds(candidate.config.precision, device) else "")
     key = keys.train_key(job.name, ingested.tables.data_hash, model, candidate.config, job.seed, where)
     tracker = Tracker(job.home.mlruns)
+    found = finished(job, ingested, key, tracker)
+    run = found or _train_anew(job, model, candidate, device, ingested, key, tracker)
+    return Trained(run=run, ingested=ingested, model=model, config=candidate.config, key=key, hit=found is not None)
+
+
+def finished(job: Job, ingested: Ingested, key: str, tracker: Tracker) -> FinishedRun | None:
+    """The finished run of a key whose files can be read; None where there is none, or the job wants it made again."""
     run = None if job.again else tracker.finished(ingested.label, key)
-    hit = run is not None and "cv_score" in run.metrics and artifacts.readable(run.artifacts, job.competition.schema)
-    if run is None or not hit:
-        run = _train_anew(job, model, candidate, device, ingested, key, tracker)
-    return Trained(run=run, ingested=ingested, model=model, config=candidate.config, key=key, hit=hit)
+    if run is None or "cv_score" not in run.metrics or not artifacts.readable(run.artifacts, job.competition.schema):
+        return None
+    return run
+
+
+def score_metrics(score: float, by_fold: Sequence[float]) -> dict[str, float]:
+    """The scores as they are logged."""
+    folds = {f"cv_score/fold-{fold}": each for fold, each in enumerate(by_fold)}
+    return {"cv_score": score, "cv_std": float(np.std(by_fold)), **folds}
 
 
 def _train_anew(
@@ -149,9 +162,7 @@ def _train_anew(
         with console.progress(f"{job.name} {model}", competition.metric, config.epochs) as show:
             watch = _watch(show, running, competition.metric.name, config)
             fit = fitting.fit(competition, encoded, config, seed=job.seed, device=device, watch=watch, keep=checkpoint)
-        spread = float(np.std(fit.fold_scores))
-        running.log({"cv_score": fit.score, "cv_std": spread, "train_seconds": checkpoint.seconds})
-        running.log({f"cv_score/fold-{fold}": score for fold, score in enumerate(fit.fold_scores)})
+        running.log({**score_metrics(fit.score, fit.fold_scores), "train_seconds": checkpoint.seconds})
         with scratch() as folder:
             artifacts.write(folder, competition, found, config, fit, layers)
             running.keep(folder)

@@ -28,8 +28,7 @@ class Blend:
 
     def apply(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
         """The blend of other rows' predictions, float32 [rows, classes]."""
-        tempered = [raised(each, power) for each, power in zip(predictions, self.powers, strict=True)]
-        return np.tensordot(self.weights, np.stack(tempered), axes=1).astype(np.float32)
+        return _mean(_tempered(predictions, self.powers), self.weights).astype(np.float32)
 
 
 def blend(
@@ -65,7 +64,7 @@ def blend(
     for number in np.unique(fold):
         own = fold == number
         weights, powers = _fit(stacked[:, ~own], target[~own], metric, seed)
-        oof[own] = _mean(stacked[:, own], weights, powers)
+        oof[own] = _mean(_tempered(stacked[:, own], powers), weights)
     weights, powers = _fit(stacked, target, metric, seed)
     return Blend(weights=weights, powers=powers, oof=oof, score=metric.score(target, oof))
 
@@ -77,15 +76,19 @@ def raised(probabilities: np.ndarray, power: float) -> np.ndarray:
     return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
 
-def _mean(stacked: np.ndarray, weights: np.ndarray, powers: np.ndarray) -> np.ndarray:
-    tempered = [raised(each, power) for each, power in zip(stacked, powers, strict=True)]
-    return np.tensordot(weights, np.stack(tempered), axes=1)
+def _tempered(predictions: Sequence[np.ndarray] | np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """Every model at its own temperature, float [models, rows, classes]."""
+    return np.stack([raised(each, power) for each, power in zip(predictions, powers, strict=True)])
+
+
+def _mean(stacked: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    return np.asarray(np.tensordot(weights, stacked, axes=1))
 
 
 def _fit(stacked: np.ndarray, target: np.ndarray, metric: Metric, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """The weights and powers of all models on these rows."""
     powers = np.array([_power(each, target) for each in stacked])
-    tempered = np.stack([raised(each, power) for each, power in zip(stacked, powers, strict=True)])
+    tempered = _tempered(stacked, powers)
     generator = np.random.default_rng(seed)
     total = np.zeros(len(stacked))
     for _ in range(CLIMBS):

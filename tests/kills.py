@@ -1,6 +1,7 @@
 """Kills a run at ten moments with SIGKILL, and compares what the next run makes with a run that nobody killed.
 
-As a program, `python -m tests.kills [MOMENTS]`, every moment gets a home of its own; the test uses one home for all.
+As a program, `python -m tests.kills [MOMENTS [COMPETITION]]`, every moment gets a home of its own; the test uses one
+home for all.
 """
 
 from __future__ import annotations
@@ -16,29 +17,29 @@ from pathlib import Path
 
 from pipelines.home import REPOSITORY, Home
 
-COMPETITION = "titanic"
+DEFAULT = "titanic"
 
 
-def start(home: Home) -> subprocess.Popen[str]:
+def start(home: Home, competition: str = DEFAULT) -> subprocess.Popen[str]:
     """A run in a process group of its own."""
-    command = [sys.executable, "-m", "pipelines", "run", COMPETITION, "--home", str(home.root)]
+    command = [sys.executable, "-m", "pipelines", "run", competition, "--home", str(home.root)]
     return subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
 
 
-def finish(home: Home) -> tuple[bytes, float]:
+def finish(home: Home, competition: str = DEFAULT) -> tuple[bytes, float]:
     """Runs to the end: the submission's bytes, and the seconds it took."""
     started = time.perf_counter()
-    process = start(home)
-    out, err = process.communicate(timeout=300)
+    process = start(home, competition)
+    out, err = process.communicate(timeout=3600)
     assert process.returncode == 0, err
     return Path(out.splitlines()[-1]).read_bytes(), time.perf_counter() - started
 
 
-def kill_after(home: Home, seconds: float) -> bool:
+def kill_after(home: Home, seconds: float, competition: str = DEFAULT) -> bool:
     """Starts a run and kills it; False when it was through before."""
-    process = start(home)
+    process = start(home, competition)
     try:
         process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -71,16 +72,16 @@ def assert_clean(home: Home) -> None:
     assert set(statuses) <= {"FINISHED", "KILLED"}
 
 
-def main(moments: int = 10) -> None:
+def main(moments: int = 10, competition: str = DEFAULT) -> None:
     """Kills at evenly spread moments, each in a fresh home, and prints what came of it."""
     with tempfile.TemporaryDirectory() as folder:
-        wanted, seconds = finish(Home(Path(folder) / "whole"))
+        wanted, seconds = finish(Home(Path(folder) / "whole"), competition)
         print(f"a run that nobody kills: {seconds:.1f} s")
         for number in range(moments):
             home, moment = Home(Path(folder) / str(number)), seconds * (number + 0.5) / moments
-            killed = kill_after(home, moment)
+            killed = kill_after(home, moment, competition)
             assert_nothing_is_half_written(home, wanted)
-            found, again = finish(home)
+            found, again = finish(home, competition)
             assert found == wanted
             assert_clean(home)
             what = "killed" if killed else "was through"
@@ -88,4 +89,4 @@ def main(moments: int = 10) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:2]))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10, *sys.argv[2:3])

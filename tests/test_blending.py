@@ -1,0 +1,64 @@
+"""The blend as a run: made of the candidates' runs, found again, and submitted where it is better."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from data.errors import UsageError
+from pipelines import stages
+from pipelines.blending import best, train_and_blend
+from pipelines.competition import find
+from pipelines.job import Job
+
+
+@pytest.fixture
+def job(home, monkeypatch) -> Job:
+    """Titanic's twin, with both of its candidates to blend."""
+    both = replace(find("titanic"), blend=("mlp", "mlp_wide"), full=("mlp_wide",))
+    monkeypatch.setattr("pipelines.job.find", lambda _: both)
+    return Job(name="titanic", home=home)
+
+
+def test_the_candidates_and_their_blend_are_runs_and_are_found_again(job):
+    trained = train_and_blend(job)
+    assert [each.model for each in trained] == ["mlp", "mlp_wide", "blend"]
+    run, schema = trained[-1].run, job.competition.schema
+    shares = json.loads((run.artifacts / "blend.json").read_text())
+    assert set(shares) == {"mlp", "mlp_wide"}
+    assert sum(share["weight"] for share in shares.values()) == pytest.approx(1)
+    oof = pd.read_parquet(run.artifacts / "oof_predictions.parquet")
+    target = trained[0].ingested.tables.target
+    score = job.competition.metric.score(target, oof[list(schema.labels)].to_numpy())
+    assert run.metrics["cv_score"] == pytest.approx(score)
+    path = stages.submit(job, trained[-1])
+    assert "-blend-cv" in path.name
+    again = train_and_blend(job)
+    assert all(each.hit for each in again)
+    assert [each.run.id for each in again] == [each.run.id for each in trained]
+    assert stages.submit(job, again[-1]) == path
+
+
+def test_the_best_score_is_submitted_and_the_first_of_equals(job):
+    trained = train_and_blend(job)
+    scores = [each.run.metrics["cv_score"] for each in trained]
+    assert best(job.competition.metric, trained).run.metrics["cv_score"] == max(scores)
+    equal = replace(trained[0], model="equal")
+    assert best(job.competition.metric, [trained[0], equal]) is trained[0]
+    assert best(job.competition.metric, [equal, trained[0]]) is equal
+
+
+def test_full_and_a_model_by_name_choose_what_is_trained(job):
+    assert job.models == ("mlp", "mlp_wide")
+    assert replace(job, full=True).models == ("mlp_wide",)
+    assert replace(job, model="mlp").models == ("mlp",)
+    with pytest.raises(UsageError, match="MODEL takes"):
+        train_and_blend(replace(job, model="tree"))
+
+
+def test_a_blend_of_what_is_no_candidate_is_refused():
+    with pytest.raises(ValueError, match="blends candidates, which are mlp, mlp_wide, but got 'tree'"):
+        replace(find("titanic"), blend=("mlp", "tree"))
