@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,9 @@ class Found:
 
     def __deepcopy__(self, memo: dict[int, object]) -> Found:
         return self  # scikit-learn clones the arguments of a transformer
+
+
+FOUND: WeakKeyDictionary[Tables, dict[tuple[object, ...], Found]] = WeakKeyDictionary()  # the same for all candidates
 
 
 class Neighbours(TransformerMixin, BaseEstimator):
@@ -58,11 +62,19 @@ class Neighbours(TransformerMixin, BaseEstimator):
         held_out = np.bincount(tables.fold).max() / len(tables.fold)
         needed = max(self.ks) / (1 - held_out)
         count = int(needed + SPARE * needed**0.5) + 1
+        known = FOUND.setdefault(tables, {})
+        wanted = (*self.columns, count)
+        if wanted not in known:
+            known[wanted] = self._found(tables, count)
+        return Neighbours(self.columns, self.ks, known[wanted])
+
+    def _found(self, tables: Tables, count: int) -> Found:
+        """The nearest train rows of all rows, but oneself."""
         train, test = (self._directions(rows) for rows in (tables.train, tables.test))
         known = _drawn(len(train))
         near = known[_search(train[known], np.concatenate([train, test]), min(count, len(known)))]
-        near[near == np.arange(len(near))[:, None]] = NOBODY  # oneself
-        return Neighbours(self.columns, self.ks, Found(near.astype(np.int32)))
+        near[near == np.arange(len(near))[:, None]] = NOBODY
+        return Found(near.astype(np.int32))
 
     def fit(self, rows: pd.DataFrame, target: np.ndarray) -> Neighbours:
         """Learns from the train rows."""

@@ -22,9 +22,10 @@ class Expansion(nn.Module):
     subtracts two to five numbers, and its signed square root is standardised.
 
     The numbers themselves pass only where there are no pieces; columns after them always pass. Nothing here is
-    trained: `fit` learns the quantiles and the scale of the sums from the train rows.
+    trained: `fit` learns the quantiles and the scale of the sums from the train rows. A column with few values has
+    fewer pieces, and those that no fold has are left out.
 
-    Shape: [nets, rows, numbers + passed] to [nets, rows, numbers x max(pieces, 1) + sums + passed]
+    Shape: [nets, rows, numbers + passed] to [nets, rows, at most numbers x max(pieces, 1) + sums + passed]
 
     Args:
         numbers: the first columns, that are expanded.
@@ -34,8 +35,10 @@ class Expansion(nn.Module):
         generators: one a network; draws the terms of its sums.
     """
 
-    edges: Tensor  # [nets, pieces, numbers], where each piece starts
-    slopes: Tensor  # [nets, pieces, numbers]; 0 where a column has fewer pieces
+    order: Tensor  # int64 [nets, numbers]: the numbers, those with most pieces first; the same for all networks
+    least: Tensor  # [nets, 1, numbers], in that order
+    slopes: Tensor  # [nets, 1, used]: all first pieces, then all second ones, ...; 0 where a fold lacks one
+    offsets: Tensor  # [nets, 1, used]: minus where a piece starts above the least value, times its slope
     terms: Tensor  # [nets, numbers, sums], -1, 0 or 1
     center: Tensor  # [nets, 1, sums]
     scale: Tensor  # [nets, 1, sums]
@@ -45,36 +48,62 @@ class Expansion(nn.Module):
     ) -> None:
         super().__init__()
         nets = len(generators)
-        self.numbers, self.pieces, self.sums = numbers, pieces, sums
+        self.numbers, self.sums = numbers, sums
+        self.lengths = [numbers] * pieces  # how many of the numbers have a first piece, a second, ...
         self.widths = (numbers * max(pieces, 1), sums, passed)
-        self.register_buffer("edges", torch.zeros(nets, pieces, numbers))
-        self.register_buffer("slopes", torch.zeros(nets, pieces, numbers))
+        self.register_buffer("order", torch.arange(numbers).repeat(nets, 1))
+        self.register_buffer("least", torch.zeros(nets, 1, numbers))
+        self.register_buffer("slopes", torch.zeros(nets, 1, numbers * pieces))
+        self.register_buffer("offsets", torch.zeros(nets, 1, numbers * pieces))
         self.register_buffer("terms", torch.stack([_terms(numbers, sums, generator) for generator in generators]))
         self.register_buffer("center", torch.zeros(nets, 1, sums))
         self.register_buffer("scale", torch.ones(nets, 1, sums))
 
     @torch.no_grad()
-    def fit(self, pack: Pack) -> None:
-        """Learns from the train rows of every fold."""
+    def fit(self, pack: Pack) -> Tensor:
+        """Learns from the train rows of every fold; the positions of the outputs that stay, int64 [kept]."""
         members = len(self.terms) // len(pack.rows)
-        for fold, rows in enumerate(pack.rows):
-            x = pack.input[fold, :rows, : self.numbers]
+        own_rows = [pack.input[fold, :rows, : self.numbers] for fold, rows in enumerate(pack.rows)]
+        for fold, x in enumerate(own_rows if self.sums else ()):
             own = slice(fold * members, (fold + 1) * members)
-            if self.pieces:
-                edges = _edges(x, self.pieces)
-                self.edges[own] = edges[:-1]
-                rise = edges[1:] - edges[:-1]
-                self.slopes[own] = torch.where(rise > 0, 1 / rise.clamp_min(1e-30), 0)
-            if self.sums:
-                total, squares = torch.zeros(2, *self.center[own].shape, dtype=torch.float64, device=x.device)
-                for part in x.split(CHUNK):
-                    found = self._sums(part.expand(members, -1, -1), self.terms[own]).double()
-                    total += found.sum(dim=1, keepdim=True)
-                    squares += found.square().sum(dim=1, keepdim=True)
-                center = total / rows
-                spread = (squares / rows - center.square()).clamp_min(0).sqrt()
-                self.center[own] = center.float()
-                self.scale[own] = torch.where(spread > 0, 1 / spread.clamp_min(1e-6), 0).float()
+            self.center[own], self.scale[own] = self._moments(x, self.terms[own])
+        kept = torch.arange(sum(self.widths), device=pack.input.device)
+        if self.lengths:
+            pieces = self._fit_pieces(torch.stack([_edges(x, len(self.lengths)) for x in own_rows]), members)
+            kept = torch.cat([pieces, kept[self.widths[0] :]])
+            self.widths = (len(pieces), *self.widths[1:])
+        return kept
+
+    def _fit_pieces(self, edges: Tensor, members: int) -> Tensor:
+        """Takes over the edges [folds, pieces + 1, numbers]; the positions of the pieces that some fold has."""
+        rise = edges.diff(dim=1)
+        slopes = torch.where(rise > 0, 1 / rise.clamp_min(1e-30), 0)  # [folds, pieces, numbers]
+        used = (slopes > 0).any(dim=0)  # [pieces, numbers]
+        order = used.sum(dim=0).argsort(descending=True, stable=True)
+        self.lengths = used.sum(dim=1).tolist()
+        numbers = torch.cat([order[:length] for length in self.lengths])
+        piece = torch.arange(len(self.lengths), device=edges.device).repeat_interleave(used.sum(dim=1))
+        least = edges[:, :1]
+        found = {
+            "order": order.expand(len(edges), -1),
+            "least": least[:, :, order],
+            "slopes": slopes[:, piece, numbers].unsqueeze(1),
+            "offsets": ((least - edges[:, :-1]) * slopes)[:, piece, numbers].unsqueeze(1),
+        }
+        for name, value in found.items():
+            setattr(self, name, value.repeat_interleave(members, dim=0))
+        return piece * self.numbers + numbers
+
+    def _moments(self, x: Tensor, terms: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean of every sum of these rows, and 1 / its standard deviation, both float32 [members, 1, sums]."""
+        total, squares = torch.zeros(2, len(terms), 1, self.sums, dtype=torch.float64, device=x.device)
+        for part in x.split(CHUNK):
+            found = self._sums(part.expand(len(terms), -1, -1), terms).double()
+            total += found.sum(dim=1, keepdim=True)
+            squares += found.square().sum(dim=1, keepdim=True)
+        center = total / len(x)
+        spread = (squares / len(x) - center.square()).clamp_min(0).sqrt()
+        return center.float(), torch.where(spread > 0, 1 / spread.clamp_min(1e-6), 0).float()
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
@@ -83,14 +112,16 @@ class Expansion(nn.Module):
         pieces, sums, passed = found.split(self.widths, dim=2)
         passed.copy_(x[:, :, self.numbers :])
         x = x[:, :, : self.numbers]
-        if self.pieces:
-            into = pieces.unflatten(2, (self.pieces, self.numbers))
-            torch.sub(x.unsqueeze(2), self.edges.unsqueeze(1), out=into)
-            into.mul_(self.slopes.unsqueeze(1)).clamp_(0, 1)
-        else:
-            pieces.copy_(x)
         if self.sums:
             torch.sub(self._sums(x, self.terms), self.center, out=sums).mul_(self.scale)
+        if not self.lengths:
+            pieces.copy_(x)
+            return found
+        above = x.index_select(2, self.order[0]).sub_(self.least)
+        parts = (each.split(self.lengths, dim=2) for each in (self.offsets, self.slopes, pieces))
+        for length, offset, slope, into in zip(self.lengths, *parts, strict=True):
+            torch.addcmul(offset, above[:, :, :length], slope, out=into)
+        pieces.clamp_(0, 1)
         return found
 
     @staticmethod

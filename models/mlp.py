@@ -102,8 +102,13 @@ class MLP(Network):
 
     def fit(self, pack: Pack) -> None:
         """See `Network.fit`."""
-        if self.expansion is not None:
-            self.expansion.fit(pack)
+        if self.expansion is None:
+            return
+        expanded = sum(self.expansion.widths)
+        kept = self.expansion.fit(pack)
+        first = self.hidden[0] if len(self.hidden) else self.output
+        assert isinstance(first, PackedLinear)
+        first.take(torch.cat([kept, torch.arange(expanded, first.weight.shape[1], device=kept.device)]))
 
     def forward(self, input: Tensor, noise: Noise | None = None) -> Tensor:
         """See `Network.forward`."""
@@ -134,14 +139,14 @@ class MLP(Network):
 class RectifiedDropout(torch.autograd.Function):
     """dropout(relu(x @ weight + bias)) in one step, which keeps one tensor for the way back where three would be.
 
-    Shape: x [nets, rows, inside], weight [nets, inside, outside], bias [nets, 1, outside]; kept (0 or 1) and the result
-    [nets, rows, outside]
+    Shape: x [nets, rows, inside], weight [nets, inside, outside], bias [nets, 1, outside]; kept (0 or `scale`) and the
+    result [nets, rows, outside]
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, kept: Tensor, scale: float) -> Tensor:
-        """Computes, with the scale inside the product."""
-        output = torch.baddbmm(bias, x, weight, beta=scale, alpha=scale).relu_().mul_(kept)
+        """Computes."""
+        output = torch.baddbmm(bias, x, weight).relu_().mul_(kept)
         ctx.save_for_backward(x, weight, output)
         ctx.scale = scale
         return output
@@ -151,12 +156,13 @@ class RectifiedDropout(torch.autograd.Function):
         """A unit that was negative or dropped is 0, and passes nothing back."""
         x, weight, output = ctx.saved_tensors
         passed = torch.ops.aten.threshold_backward(gradient, output, 0)
-        of_weight = torch.bmm(x.transpose(1, 2), passed).mul_(ctx.scale)
-        of_bias = passed.sum(dim=1, keepdim=True).mul_(ctx.scale)
-        of_x = None
-        if ctx.needs_input_grad[0]:
-            of_x = torch.baddbmm(x.new_empty(1), passed, weight.transpose(1, 2), beta=0, alpha=ctx.scale)
-        return of_x, of_weight, of_bias, None, None
+        none = x.new_empty(1)
+
+        def product(a: Tensor, b: Tensor) -> Tensor:
+            return torch.baddbmm(none, a, b, beta=0, alpha=ctx.scale)
+
+        of_x = product(passed, weight.transpose(1, 2)) if ctx.needs_input_grad[0] else None
+        return of_x, product(x.transpose(1, 2), passed), passed.sum(dim=1, keepdim=True).mul_(ctx.scale), None, None
 
 
 class PackedLinear(nn.Module):
@@ -170,6 +176,10 @@ class PackedLinear(nn.Module):
         bound = 1 / math.sqrt(inside)  # torch.nn.Linear's own
         self.weight = drawn_uniform(generators, bound, inside, outside)
         self.bias = drawn_uniform(generators, bound, 1, outside)
+
+    def take(self, inputs: Tensor) -> None:
+        """Leaves out all inputs but these, int64 [kept]."""
+        self.weight = nn.Parameter(self.weight.detach()[:, inputs])
 
     def forward(self, x: Tensor) -> Tensor:
         """Multiplies and adds."""

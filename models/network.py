@@ -45,22 +45,24 @@ class Noise:
         """
         if p == 0:
             return x
-        kept, scale = self.kept(x.shape, p)
-        return x * kept * scale
+        return x * self.kept(x.shape, p)[0]
 
     def kept(self, shape: Sequence[int], p: float) -> tuple[Tensor, float]:
-        """1 for units that stay when each is dropped with probability `p`, else 0; and what makes up for the dropped.
+        """0 for units that are dropped, each with probability `p`, and for the others the scale that makes up for them.
 
-        Shape: float32 `shape`, which is [nets, ...]; a view that must not be written to
+        Shape: the first, float32, is `shape`, which is [nets, ...], and a view that must not be written to; the second
+        is the scale
         """
         dropped, count = round(p * BYTE), math.prod(shape[1:])
+        scale = BYTE / (BYTE - dropped)
         block = self.blocks.get(dropped)
         if block is None or block.shape[1] < 2 * count:
             numbers = self._bytes(MASKS * count)
             block = self.blocks[dropped] = torch.empty(numbers.shape, device=self.device)
             torch.ge(numbers, dropped, out=block)  # float32: a product with a bool mask takes four times as long
+            block.mul_(scale)
         start = int(self.windows.integers(block.shape[1] - count, endpoint=True))
-        return block[:, start : start + count].unflatten(1, shape[1:]), BYTE / (BYTE - dropped)
+        return block[:, start : start + count].unflatten(1, shape[1:]), scale
 
     def _bytes(self, count: int) -> Tensor:
         """Random bytes, uint8 [nets, count]."""
@@ -77,7 +79,10 @@ class Network(nn.Module):
     nets: int
 
     def fit(self, pack: Pack) -> None:  # most families learn nothing here
-        """Learns what is not trained, as the scale of an input, from the train rows of every fold."""
+        """Learns what is not trained, as the scale of an input, from the train rows of every fold.
+
+        Called once, before the training; inputs that no fold uses may be left out, with their weights.
+        """
 
     @abstractmethod
     def forward(self, input: Tensor, noise: Noise | None = None) -> Tensor:

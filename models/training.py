@@ -42,9 +42,9 @@ class Training:
     def __init__(self, network: Network, pack: Pack, config: Config, generators: Sequence[torch.Generator]) -> None:
         self.network, self.config, self.generators = network, config, generators
         self.batches = Batches(pack, config.batch, generators)
-        self.optimizer = build_optimizer(config, network.parameters())
         self.epochs = 0  # trained so far
-        network.fit(pack)
+        network.fit(pack)  # may leave parameters out
+        self.optimizer = build_optimizer(config, network.parameters())
 
     def epoch(self) -> Tensor:
         """Trains one epoch; the mean loss of each network over it, float32 [nets], on the device."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
+from pipelines import stages
 from pipelines.home import Home
+from pipelines.job import Job
 from pipelines.tracking import DATABASE, Tracker
 from tests.toy import TOY, Toy
 
@@ -39,6 +42,27 @@ def home(tmp_path, migrated) -> Home:
     home.mlruns.mkdir(parents=True)
     shutil.copy(migrated, home.mlruns / DATABASE)
     return home
+
+
+@pytest.fixture(scope="session")
+def _trained_homes(tmp_path_factory) -> dict[str, Path]:
+    return {}
+
+
+@pytest.fixture
+def trained_home(_trained_homes, tmp_path_factory, migrated, tmp_path) -> Callable[[str], Home]:
+    """Of a competition's name, a home with a finished run of its default on the twin; trained once, then copied."""
+
+    def home_of(name: str) -> Home:
+        if name not in _trained_homes:
+            home = Home(tmp_path_factory.mktemp(name))
+            home.mlruns.mkdir(parents=True)
+            shutil.copy(migrated, home.mlruns / DATABASE)
+            stages.train(Job(name=name, home=home))
+            _trained_homes[name] = home.root
+        return Home(shutil.copytree(_trained_homes[name], tmp_path / "trained"))
+
+    return home_of
 
 
 @pytest.fixture

@@ -64,8 +64,8 @@ def test_an_id_that_stands_twice_among_all_test_rows_is_named():
     assert f"raw/test.csv, row {row}, column id: the id '77' stands in row 78 too; remove one of the two" in found
 
 
-def test_every_class_keeps_its_probability_when_the_sample_file_shuffles_its_header(home):
-    job = Job(name="otto", home=home)
+def test_every_class_keeps_its_probability_when_the_sample_file_shuffles_its_header(trained_home):
+    job = Job(name="otto", home=trained_home("otto"))
     ingested = stages.ingest(job)
     trained = stages.train(job, ingested)
     straight = pd.read_csv(stages.submit(job, trained)).set_index("id")
