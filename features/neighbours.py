@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -16,6 +17,14 @@ from features.recipe import ROW
 MOST_KNOWN = 2**16  # train rows among which neighbours are looked for; of more, so many are drawn
 SPARE = 4.0  # standard deviations of how many of a row's neighbours a fold holds out
 NOBODY = -1  # in the place of a neighbour that there is not
+LEAST_SPREAD = 0.3  # of a column's logarithms: one that is nearly always 0 would else decide alone
+
+
+class Distance(StrEnum):
+    """Between two rows of counts."""
+
+    ANGLE = "angle"  # by the cosine between their square roots: which counts there are, not how many in all
+    LOGS = "logs"  # between their log(1 + x), each divided by its standard deviation
 
 
 class Found:
@@ -34,8 +43,8 @@ FOUND: WeakKeyDictionary[Tables, dict[tuple[object, ...], Found]] = WeakKeyDicti
 class Neighbours(TransformerMixin, BaseEstimator):
     """Adds the classes' shares among the nearest train rows, as logarithms; a train row leaves itself out.
 
-    Rows are near by the cosine between the square roots of their counts. For each `k` and class there is a column
-    `near_<k>_<class>`, log((rows of the class among the k nearest + 1 / classes) / (k + 1)).
+    For each `k` and class there is a column `near_<k>_<class>`, log((rows of the class among the k nearest
+    + 1 / classes) / (k + 1)).
 
     Who is near does not depend on the labels, so `prepare` looks once among all train rows; a fold then takes the
     nearest of its own train rows and their labels alone, and gives what a search among those would.
@@ -43,14 +52,20 @@ class Neighbours(TransformerMixin, BaseEstimator):
     Args:
         columns: counts, 0 or more.
         ks: numbers of neighbours.
+        distance: what near means.
         found: by `prepare`; None looks anew.
     """
 
     def __init__(
-        self, columns: Sequence[str], ks: Sequence[int] = (3, 10, 40, 150), found: Found | None = None
+        self,
+        columns: Sequence[str],
+        ks: Sequence[int] = (3, 10, 40, 150),
+        distance: Distance = Distance.ANGLE,
+        found: Found | None = None,
     ) -> None:
         self.columns = columns
         self.ks = ks
+        self.distance = distance
         self.found = found
 
     def names(self, classes: int) -> list[str]:
@@ -63,14 +78,15 @@ class Neighbours(TransformerMixin, BaseEstimator):
         needed = max(self.ks) / (1 - held_out)
         count = int(needed + SPARE * needed**0.5) + 1
         known = FOUND.setdefault(tables, {})
-        wanted = (*self.columns, count)
+        wanted = (*self.columns, count, self.distance)
         if wanted not in known:
             known[wanted] = self._found(tables, count)
-        return Neighbours(self.columns, self.ks, known[wanted])
+        return Neighbours(self.columns, self.ks, self.distance, known[wanted])
 
     def _found(self, tables: Tables, count: int) -> Found:
         """The nearest train rows of all rows, but oneself."""
-        train, test = (self._directions(rows) for rows in (tables.train, tables.test))
+        spread = self._spread(tables.train)
+        train, test = (self._points(rows, spread) for rows in (tables.train, tables.test))
         known = _drawn(len(train))
         near = known[_search(train[known], np.concatenate([train, test]), min(count, len(known)))]
         near[near == np.arange(len(near))[:, None]] = NOBODY
@@ -81,7 +97,8 @@ class Neighbours(TransformerMixin, BaseEstimator):
         self.target_, self.classes_ = target, int(target.max()) + 1
         self.known_ = _drawn(len(rows))
         if self.found is None:
-            self.directions_ = self._directions(rows)[self.known_]
+            self.spread_ = self._spread(rows)
+            self.points_ = self._points(rows, self.spread_)[self.known_]
         else:
             self.rows_ = rows[ROW].to_numpy()
         return self
@@ -111,7 +128,7 @@ class Neighbours(TransformerMixin, BaseEstimator):
         most = max(self.ks)
         if self.found is None:
             count = min(most + 1, len(self.known_))
-            near = self.known_[_search(self.directions_, self._directions(rows), count)]
+            near = self.known_[_search(self.points_, self._points(rows, self.spread_), count)]
             near[near == own[:, None]] = NOBODY
         else:
             position = np.full(len(self.found.near), NOBODY)
@@ -124,9 +141,19 @@ class Neighbours(TransformerMixin, BaseEstimator):
         nearest[np.nonzero(taken)[0], rank[taken]] = near[taken]
         return nearest
 
-    def _directions(self, rows: pd.DataFrame) -> np.ndarray:
-        roots = np.sqrt(rows[list(self.columns)].to_numpy(dtype=np.float32))
+    def _spread(self, rows: pd.DataFrame) -> np.ndarray:
+        """The standard deviation of every column's logarithms."""
+        return np.log1p(self._counts(rows)).std(axis=0).clip(min=LEAST_SPREAD)
+
+    def _points(self, rows: pd.DataFrame, spread: np.ndarray) -> np.ndarray:
+        """What is near by Euclid's distance, float32 [rows, columns]."""
+        if self.distance is Distance.LOGS:
+            return np.log1p(self._counts(rows)) / spread
+        roots = np.sqrt(self._counts(rows))
         return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
+
+    def _counts(self, rows: pd.DataFrame) -> np.ndarray:
+        return rows[list(self.columns)].to_numpy(dtype=np.float32)
 
 
 def _drawn(rows: int) -> np.ndarray:

@@ -51,6 +51,7 @@ def test_a_search_once_for_all_folds_gives_what_a_search_in_the_fold_gives(monke
         ours, theirs = getattr(anew, part).input.numpy(), getattr(once, part).input.numpy()
         assert (ours == theirs).all(axis=1).mean() > 0.97  # rows at one distance may change places
     monkeypatch.setattr(neighbours, "MOST_KNOWN", most_known)
+    tables = replace(tables)  # what was found for a table is remembered
     assert recipe.prepare(tables).encode(tables, 1).train.input.isfinite().all()
 
 
@@ -68,3 +69,13 @@ def test_a_label_that_is_held_out_changes_nothing():
 def test_a_clone_shares_what_was_found():
     near = Neighbours(["feat_1", "feat_2"], ks=(2,)).prepare(twin_tables("otto"))
     assert clone(near).found is near.found
+
+
+def test_two_recipes_look_for_the_neighbours_of_the_same_rows_once(monkeypatch):
+    tables = replace(twin_tables("otto"))
+    first = Neighbours(["feat_1", "feat_2"], ks=(2, 3)).prepare(tables)
+    monkeypatch.setattr("features.neighbours._search", lambda *_: pytest.fail("it looked again"))
+    assert Neighbours(["feat_1", "feat_2"], ks=(3,)).prepare(tables).found is first.found
+    monkeypatch.undo()
+    assert Neighbours(["feat_1", "feat_3"], ks=(3,)).prepare(tables).found is not first.found
+    assert Neighbours(["feat_1", "feat_2"], ks=(3,)).prepare(replace(tables)).found is not first.found

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pandera.pandas import Check, Column, DataFrameSchema
 
 from data.metrics import LOG_LOSS
 from data.schema import Schema
 from data.splits import Split
-from features.neighbours import Neighbours
+from features.neighbours import Distance, Neighbours
 from features.tabular import tabular
 from models.config import Precision, Schedule
 from models.mlp import MLPConfig
@@ -17,24 +19,27 @@ from submissions.layout import Probabilities
 FEATURES = [f"feat_{number}" for number in range(1, 94)]
 CLASSES = tuple(f"Class_{number}" for number in range(1, 10))
 NEAR = Neighbours(FEATURES)
+NEAR_LOGS = Neighbours(FEATURES, distance=Distance.LOGS)
+SHARES = NEAR.names(len(CLASSES))
 
 MLP = MLPConfig(
-    width=512,
+    width=384,
     depth=2,
     expanded=len(FEATURES),
     pieces=7,
     sums=113,
-    input_dropout=0.5,
-    dropout=0.2,
-    members=4,
-    epochs=30,
-    patience=30,
+    input_dropout=0.3,
+    dropout=0.3,
+    members=3,
+    epochs=20,
+    patience=20,
     batch=512,
     lr=1.5e-3,
     schedule=Schedule.TRAPEZOID,
     warmup=0.02,
     precision=Precision.FAST,
 )
+MIXED = replace(MLP, expanded=None, input_dropout=0.4)  # pieces and sums of the neighbours' shares too
 
 COMPETITION = Competition(
     slug="otto-group-product-classification-challenge",
@@ -49,9 +54,13 @@ COMPETITION = Competition(
     ),
     split=Split(folds=5),
     metric=LOG_LOSS,
-    recipe=tabular(derive=[NEAR], plain=FEATURES, numbers=NEAR.names(len(CLASSES))),
+    recipe=tabular(derive=[NEAR], plain=FEATURES, numbers=SHARES),
     candidates={
         "mlp": Candidate(config=MLP),
+        "mixed": Candidate(config=MIXED),
+        "logs": Candidate(config=MIXED, recipe=tabular(derive=[NEAR_LOGS], plain=FEATURES, numbers=SHARES)),
+        "alone": Candidate(config=MLP, recipe=tabular(plain=FEATURES)),
     },
+    blend=("mlp", "mixed", "logs", "alone"),
     layout=Probabilities(),
 )
