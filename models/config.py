@@ -55,7 +55,7 @@ class Config(ABC):
     """What all families of networks share."""
 
     members: int = 8  # networks a fold; their mean predicts
-    refit: bool = True  # as many again, trained on all rows, join the test prediction
+    refit: int | None = None  # networks trained on all rows that join the test prediction; None: as many as members
     epochs: int = 50  # at most
     patience: int = 10  # epochs without a better score of a fold before its training ends
     monitor: Metric | None = None  # what chooses the epoch; None: the competition's metric
@@ -75,13 +75,17 @@ class Config(ABC):
         self._check_types()
         self._check_ranges()
 
+    @property
+    def refits(self) -> int:
+        """Networks that are trained on all rows."""
+        return self.members if self.refit is None else self.refit
+
     def _check_types(self) -> None:
         wanted_types = {
             "loss": Loss,
             "optimizer": Optimizer,
             "schedule": Schedule,
             "precision": Precision,
-            "refit": bool,
         }
         for name, wanted in wanted_types.items():
             if not isinstance(getattr(self, name), wanted):
@@ -100,6 +104,8 @@ class Config(ABC):
         for name in ("label_smoothing", "warmup", "momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"takes {name} in [0, 1), but got {name}={getattr(self, name)}")
+        if self.refit is not None and (type(self.refit) is not int or self.refit < 0):
+            raise ValueError(f"takes a whole number of networks, or None, but got refit={self.refit!r}")
         if self.lr <= 0 or self.weight_decay < 0 or (self.clip is not None and self.clip <= 0):
             raise ValueError(f"takes positive rates, but got {self.lr=} {self.weight_decay=} {self.clip=}")
 

@@ -75,12 +75,13 @@ def crossfit(
             validation.restore(part("validation", state))
             validation.run(watch, lambda: keep.save(lambda: prefixed("validation", validation.state())))
             test, refit_weights = validation.test(), {}
-            if whole is not None:
+            if whole is not None and config.refits:
                 refit = _Refit(whole, config, validation.outputs, validation.best.epochs, seed, device)
                 refit.restore(part("refit", state))
                 done = prefixed("validation", validation.result())
                 refit.run(watch, lambda: keep.save(lambda: {**done, **prefixed("refit", refit.training.state())}))
-                test = (test * len(folds) + refit.test()) / (len(folds) + 1)  # the mean of all networks
+                nets = len(folds) * config.members
+                test = (test * nets + refit.test() * config.refits) / (nets + config.refits)  # the mean of all
                 refit_weights = _on_cpu(refit.network.state_dict())
     if not test.isfinite().all():
         raise DivergedError("the prediction of a test row is no number: lower lr, or look at the row's features")
@@ -165,7 +166,7 @@ class _Validation:
 
 
 class _Refit:
-    """Members trained on all rows for as many epochs as the folds chose on average."""
+    """Networks trained on all rows for as many epochs as the folds chose on average."""
 
     def __init__(
         self,
@@ -179,7 +180,7 @@ class _Refit:
         self.whole, self.config, self.device = whole, config, device
         self.width = width_of([whole.train])
         self.epochs = round(float(np.mean(chosen)))
-        generators = generators_of(seed, len(chosen), config.members)  # those of the fold after the last
+        generators = generators_of(seed, len(chosen), config.refits)  # those of the fold after the last
         self.network = config.build(self.width.columns, self.width.cardinalities, outputs, generators).to(device)
         self.training = Training(self.network, stack([whole.train], self.width, device), config, generators)
 
@@ -191,7 +192,7 @@ class _Refit:
             save()
 
     def test(self) -> Tensor:
-        """The mean of the members, [test rows, classes]."""
+        """Their mean, [test rows, classes]."""
         return predict(self.network, stack([self.whole.test], self.width, self.device).input, self.config)[0]
 
     def restore(self, state: State) -> None:

@@ -53,19 +53,22 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
         for fold in range(competition.split.folds)
     ]
     shares = {
-        each.model: {"weight": float(weight), "power": float(power), "run": each.run.id}
-        for each, weight, power in zip(trained, found.weights, found.powers, strict=True)
+        each.model: {"weight": float(weight), "run": each.run.id}
+        for each, weight in zip(trained, found.weights, strict=True)
     }
     same = ("competition", "seed", "fold_hash", "data_hash", "data_source", "device", "versions")
     tags = {tag: runs[0].tags[tag] for tag in same}
-    tags |= {"model": NAME, "key": key, "git_commit": working_commit(), "blended": " ".join(run.name for run in runs)}
+    parts = ", ".join(f"{weight:.2f} {run.name}" for run, weight in zip(runs, found.weights, strict=True))
+    tags |= {"model": NAME, "key": key, "git_commit": working_commit(), "blended": parts}
     params = {f"weight/{model}": f"{share['weight']:.4f}" for model, share in shares.items()}
+    params["power"] = f"{found.power:.4f}"
     with tracker.run(ingested.label, f"{NAME}-{key[:8]}", tags, params) as running:
         running.log(stages.score_metrics(found.score, by_fold))
         with scratch() as folder:
             test = found.apply([predictions for _, predictions in tests])
             artifacts.write_predictions(folder, competition, tables, found.oof, test)
-            (folder / "blend.json").write_text(json.dumps(shares, indent=2) + "\n")
+            told = {"power": found.power, "models": shares}
+            (folder / "blend.json").write_text(json.dumps(told, indent=2) + "\n")
             running.keep(folder)
     return Trained(run=tracker.read(running.id), ingested=ingested, model=NAME, config=None, key=key, hit=False)
 

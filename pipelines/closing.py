@@ -20,10 +20,10 @@ def _other_rows(job: Job, trained: Trained) -> str:
 
 def _networks(job: Job, trained: Trained) -> str:
     if trained.config is None:
-        return f"{trained.model} of {trained.run.tags['blended']}"
+        return f"{trained.model}: {trained.run.tags['blended']}"
     members = f"{job.competition.split.folds} folds x {trained.config.members} members"
-    if trained.config.refit:
-        members += f", and {trained.config.members} on all rows"
+    if trained.config.refits:
+        members += f", and {trained.config.refits} on all rows"
     return f"{trained.model}: {members}"
 
 
@@ -51,7 +51,7 @@ def closing(job: Job, trained: Sequence[Trained], chosen: Trained, seconds: floa
     }
     others = [f"{each.run.name} {each.run.metrics['cv_score']:.4f}" for each in trained if each is not chosen]
     if others:
-        lines["not submitted"] = ", ".join(others)
+        lines["one by one" if chosen.config is None else "not submitted"] = ", ".join(others)
     if tables.best is not None:
         lines["twin's best"] = f"{tables.best:.4f} is the best that can be expected of any model"
     width = max(map(len, lines))

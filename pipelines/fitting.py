@@ -32,7 +32,7 @@ def encode(competition: Competition, tables: Tables, candidate: Candidate) -> En
     """Fits the candidate's recipe in every fold."""
     recipe = (candidate.recipe or competition.recipe).prepare(tables)
     folds = [recipe.encode(tables, fold) for fold in range(competition.split.folds)]
-    return Encoded(folds=folds, whole=recipe.encode(tables, None) if candidate.config.refit else None)
+    return Encoded(folds=folds, whole=recipe.encode(tables, None) if candidate.config.refits else None)
 
 
 def fit(

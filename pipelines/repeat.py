@@ -17,7 +17,7 @@ def repeat(
     competition: Competition, tables: Tables, candidate: Candidate, seeds: range, device: torch.device
 ) -> Iterator[CrossFit]:
     """The cross-validation of every seed; a seed draws the folds, the weights, the batches and the dropout."""
-    candidate = replace(candidate, config=replace(candidate.config, refit=False))
+    candidate = replace(candidate, config=replace(candidate.config, refit=0))
     group = competition.split.group
     groups = None if group is None else tables.train[group].to_numpy()
     for seed in seeds:

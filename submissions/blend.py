@@ -13,7 +13,7 @@ from data.metrics import LOG_LOSS, Metric
 
 CLIMBS = 10  # each over half of the rows
 STEPS = 25  # of a climb; each adds one model
-POWERS = (0.5, 2.0)  # least and most that a model's probabilities are raised to
+POWERS = (0.5, 2.0)  # least and most that probabilities are raised to
 LEAST = 1e-12  # probability before a logarithm
 
 
@@ -22,13 +22,13 @@ class Blend:
     """Weights of models, and what they are worth on rows that did not choose them."""
 
     weights: np.ndarray  # float [models], summing to 1
-    powers: np.ndarray  # float [models]: each model's probabilities are raised to it, 1 / temperature
+    power: float  # that the mean is raised to, 1 / temperature
     oof: np.ndarray  # float32 [rows, classes]; the rows of a fold by the weights that the other folds chose
     score: float  # of oof
 
     def apply(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
         """The blend of other rows' predictions, float32 [rows, classes]."""
-        return _mean(_tempered(predictions, self.powers), self.weights).astype(np.float32)
+        return raised(_mean(np.stack(predictions), self.weights), self.power).astype(np.float32)
 
 
 def blend(
@@ -43,8 +43,9 @@ def blend(
 
     A climb starts from nothing and adds, again and again, the model that helps the mean most, with replacement;
     the weights are the mean of some climbs, each over other rows (Caruana et al., 2004,
-    https://www.cs.cornell.edu/~alexn/papers/shotgun.icml04.revised.rev2.pdf). Before it, the temperature of every
-    model is set where its log loss is least (Guo et al., 2017, https://arxiv.org/abs/1706.04599).
+    https://www.cs.cornell.edu/~alexn/papers/shotgun.icml04.revised.rev2.pdf). The mean of models that err apart is
+    shyer than any of them, so its temperature is then set where its log loss is least (Guo et al., 2017,
+    https://arxiv.org/abs/1706.04599).
 
     Args:
         predictions: of each model, float [rows, classes], of the networks that did not see the row.
@@ -63,10 +64,10 @@ def blend(
     oof = np.empty(stacked.shape[1:], dtype=np.float32)
     for number in np.unique(fold):
         own = fold == number
-        weights, powers = _fit(stacked[:, ~own], target[~own], metric, seed)
-        oof[own] = _mean(_tempered(stacked[:, own], powers), weights)
-    weights, powers = _fit(stacked, target, metric, seed)
-    return Blend(weights=weights, powers=powers, oof=oof, score=metric.score(target, oof))
+        weights, power = _fit(stacked[:, ~own], target[~own], metric, seed)
+        oof[own] = raised(_mean(stacked[:, own], weights), power)
+    weights, power = _fit(stacked, target, metric, seed)
+    return Blend(weights=weights, power=power, oof=oof, score=metric.score(target, oof))
 
 
 def raised(probabilities: np.ndarray, power: float) -> np.ndarray:
@@ -76,25 +77,19 @@ def raised(probabilities: np.ndarray, power: float) -> np.ndarray:
     return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
 
-def _tempered(predictions: Sequence[np.ndarray] | np.ndarray, powers: np.ndarray) -> np.ndarray:
-    """Every model at its own temperature, float [models, rows, classes]."""
-    return np.stack([raised(each, power) for each, power in zip(predictions, powers, strict=True)])
-
-
 def _mean(stacked: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(np.tensordot(weights, stacked, axes=1))
 
 
-def _fit(stacked: np.ndarray, target: np.ndarray, metric: Metric, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """The weights and powers of all models on these rows."""
-    powers = np.array([_power(each, target) for each in stacked])
-    tempered = _tempered(stacked, powers)
+def _fit(stacked: np.ndarray, target: np.ndarray, metric: Metric, seed: int) -> tuple[np.ndarray, float]:
+    """The weights of all models, and the power of their mean, on these rows."""
     generator = np.random.default_rng(seed)
     total = np.zeros(len(stacked))
     for _ in range(CLIMBS):
         drawn = generator.permutation(len(target))[: max(1, len(target) // 2)]
-        total += _climb(tempered[:, drawn], target[drawn], metric)
-    return total / total.sum(), powers
+        total += _climb(stacked[:, drawn], target[drawn], metric)
+    weights = total / total.sum()
+    return weights, _power(_mean(stacked, weights), target)
 
 
 def _power(probabilities: np.ndarray, target: np.ndarray) -> float:

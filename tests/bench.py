@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from models.config import Precision
-from models.devices import rounds
+from models.devices import LARGE, rounds
 from pipelines.home import REPOSITORY
 from pipelines.origin import versions
 from tests import bench_pack
@@ -129,6 +129,29 @@ def growth() -> str:
 """ + "\n".join(lines)
 
 
+def cores() -> str:
+    """Packs of growing size on one core and on all."""
+    small = Case(rows=8_000, members=2, epochs=4, batch=64, depth=2)
+    cases = [replace(TITANIC, epochs=10), *(replace(small, width=width) for width in (16, 32, 64, 128, 256))]
+    lines = []
+    for case in [*cases, replace(small, width=512, batch=512)]:
+        one, all_cores = (in_own_process(replace(case, cores=which))["seconds"] for which in ("one", "all"))
+        chosen = "all" if case.products >= LARGE else "one"
+        net = f"93-{'-'.join([str(case.width)] * case.depth)}-9"
+        lines.append(
+            f"| {net}, batches of {case.batch} | {case.folds * case.members} | {case.products / 1e6:,.0f} "
+            f"| {one:.3f} | {all_cores:.3f} | {one / all_cores:.2f} | {chosen} |"
+        )
+    return f"""## Cores
+
+Seconds an epoch on one core and on all; the training takes all where a step has {LARGE / 1e6:.0f} million products
+(of a weight and a number of a row) or more.
+
+| network | networks | million products a step | one core | all cores | times faster | taken |
+|---|---|---|---|---|---|---|
+""" + "\n".join(lines)
+
+
 def processor() -> str:
     """The processor's name, as far as the system tells."""
     info = Path("/proc/cpuinfo")
@@ -145,7 +168,7 @@ def main() -> None:
 Written by `make bench` on {date.today()}: {processor()}, {os.cpu_count()} cores; {versions()}.
 """
     parts = [head]
-    for section in (shares, peers, growth, bench_pack.section):
+    for section in (shares, peers, growth, cores, bench_pack.section):
         parts.append(section())
         print(parts[-1], flush=True)
     PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n")

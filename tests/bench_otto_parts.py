@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from models.mlp import MLP, MLPConfig, PackedLinear
 from models.network import Noise, drawn_uniform
+from models.pack import Pack
 
 
 class Scaled(TransformerMixin, BaseEstimator):
@@ -84,6 +85,12 @@ class TabM(MLP):
         self.scale_out = nn.ParameterList(nn.Parameter(torch.ones(self.nets, 1, width)) for width in widths[1:])
         self.bias = nn.ParameterList(drawn_uniform(generators, 1 / math.sqrt(a), 1, b) for a, b in pairwise(widths))
         self.hidden = nn.ModuleList()
+
+    def fit(self, pack: Pack) -> None:
+        if self.expansion is not None:
+            kept = self.expansion.fit(pack)
+            self.shared[0] = nn.Parameter(self.shared[0].detach()[:, kept])
+            self.scale_in[0] = nn.Parameter(self.scale_in[0].detach()[:, :, kept])
 
     def forward(self, input: Tensor, noise: Noise | None = None) -> Tensor:
         x = self._first(input)

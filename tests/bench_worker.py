@@ -18,6 +18,7 @@ import torch
 
 from data.datasets import Fold, TabularDataset
 from data.metrics import LOG_LOSS
+from models import devices
 from models.config import Precision, Schedule
 from models.crossfit import crossfit
 from models.mlp import MLPConfig
@@ -37,6 +38,12 @@ class Case:
     depth: int = 2
     dropout: float = 0.2
     precision: Precision = Precision.FULL
+    cores: str = ""  # "one" or "all"; "": as the product chooses
+
+    @property
+    def products(self) -> int:
+        """Of a step, as the product counts them to choose the cores."""
+        return self.weights * self.folds * self.members * self.batch
 
     @property
     def weights(self) -> int:
@@ -55,7 +62,7 @@ class Case:
             epochs=self.epochs,
             batch=self.batch,
             schedule=Schedule.CONSTANT,
-            refit=False,
+            refit=0,
             precision=self.precision,
         )
 
@@ -81,6 +88,8 @@ def folds_of(case: Case) -> list[Fold]:
 
 def measure(case: Case) -> dict[str, float]:
     """Seconds of an epoch, its scoring included; the share of time that products took is for the caller to find."""
+    if case.cores:
+        devices.LARGE = 0 if case.cores == "all" else sys.maxsize
     folds = folds_of(case)
     ends = [time.perf_counter()]
     fit = crossfit(folds, None, case.config, CLASSES, LOG_LOSS, watch=lambda _: ends.append(time.perf_counter()))

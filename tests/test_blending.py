@@ -11,6 +11,7 @@ import pytest
 from data.errors import UsageError
 from pipelines import stages
 from pipelines.blending import best, train_and_blend
+from pipelines.closing import closing
 from pipelines.competition import find
 from pipelines.job import Job
 
@@ -27,13 +28,18 @@ def test_the_candidates_and_their_blend_are_runs_and_are_found_again(job):
     trained = train_and_blend(job)
     assert [each.model for each in trained] == ["mlp", "mlp_wide", "blend"]
     run, schema = trained[-1].run, job.competition.schema
-    shares = json.loads((run.artifacts / "blend.json").read_text())
+    shares = json.loads((run.artifacts / "blend.json").read_text())["models"]
     assert set(shares) == {"mlp", "mlp_wide"}
     assert sum(share["weight"] for share in shares.values()) == pytest.approx(1)
     oof = pd.read_parquet(run.artifacts / "oof_predictions.parquet")
     target = trained[0].ingested.tables.target
     score = job.competition.metric.score(target, oof[list(schema.labels)].to_numpy())
     assert run.metrics["cv_score"] == pytest.approx(score)
+    told = closing(job, trained, trained[-1], seconds=1.0)
+    for each in trained[:-1]:
+        weight = shares[each.model]["weight"]
+        assert f"{weight:.2f} {each.run.name}" in told
+        assert f"{each.run.name} {each.run.metrics['cv_score']:.4f}" in told
     path = stages.submit(job, trained[-1])
     assert "-blend-cv" in path.name
     again = train_and_blend(job)

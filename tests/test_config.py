@@ -16,7 +16,7 @@ from models.pack import stack, width_of
 from models.training import Training, generators_of, pack_generators
 from tests.toy import folds_of
 
-SMALL = MLPConfig(width=8, depth=1, members=3, epochs=6, batch=16, lr=0.02, refit=False)
+SMALL = MLPConfig(width=8, depth=1, members=3, epochs=6, batch=16, lr=0.02, refit=0)
 CONFIGS = {
     "small": SMALL,
     "deep": replace(SMALL, depth=3, dropout=0.3),
@@ -91,7 +91,8 @@ def test_a_network_alone_equals_the_same_network_in_the_pack(config):
         {"loss": "binary"},
         {"schedule": "nonsense"},
         {"activation": "relu"},
-        {"refit": 3},
+        {"refit": True},
+        {"refit": -1},
         {"embedding": 0},
         {"pieces": -1},
         {"sums": -1},
