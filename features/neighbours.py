@@ -17,6 +17,7 @@ from features.recipe import ROW
 MOST_KNOWN = 2**16  # train rows among which neighbours are looked for; of more, so many are drawn
 SPARE = 4.0  # standard deviations of how many of a row's neighbours a fold holds out
 NOBODY = -1  # in the place of a neighbour that there is not
+CHUNK = 2**13  # rows whose neighbours are counted at once
 LEAST_SPREAD = 0.3  # of a column's logarithms: one that is nearly always 0 would else decide alone
 
 
@@ -30,8 +31,8 @@ class Distance(StrEnum):
 class Found:
     """The nearest train rows of all rows, int32 [rows, neighbours], by row numbers; found once for all folds."""
 
-    def __init__(self, near: np.ndarray) -> None:
-        self.near = near
+    def __init__(self, near: np.ndarray, train_rows: int) -> None:
+        self.near, self.train_rows = near, train_rows
 
     def __deepcopy__(self, memo: dict[int, object]) -> Found:
         return self  # scikit-learn clones the arguments of a transformer
@@ -51,7 +52,7 @@ class Neighbours(TransformerMixin, BaseEstimator):
 
     Args:
         columns: counts, 0 or more.
-        ks: numbers of neighbours.
+        ks: numbers of neighbours, rising.
         distance: what near means.
         found: by `prepare`; None looks anew.
     """
@@ -90,17 +91,19 @@ class Neighbours(TransformerMixin, BaseEstimator):
         known = _drawn(len(train))
         near = known[_search(train[known], np.concatenate([train, test]), min(count, len(known)))]
         near[near == np.arange(len(near))[:, None]] = NOBODY
-        return Found(near.astype(np.int32))
+        return Found(near.astype(np.int32), len(train))
 
     def fit(self, rows: pd.DataFrame, target: np.ndarray) -> Neighbours:
         """Learns from the train rows."""
-        self.target_, self.classes_ = target, int(target.max()) + 1
-        self.known_ = _drawn(len(rows))
+        self.classes_ = int(target.max()) + 1
         if self.found is None:
-            self.spread_ = self._spread(rows)
+            self.known_, self.spread_ = _drawn(len(rows)), self._spread(rows)
             self.points_ = self._points(rows, self.spread_)[self.known_]
+            at, count = np.arange(len(rows)), len(rows)
         else:
-            self.rows_ = rows[ROW].to_numpy()
+            at, count = rows[ROW].to_numpy(), self.found.train_rows
+        self.labels_ = np.full(count + 1, NOBODY, dtype=np.int16)  # by row number; the last one is nobody's
+        self.labels_[at] = target
         return self
 
     def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> pd.DataFrame:
@@ -112,34 +115,29 @@ class Neighbours(TransformerMixin, BaseEstimator):
         return self._added(rows, own=np.full(len(rows), NOBODY))
 
     def _added(self, rows: pd.DataFrame, own: np.ndarray) -> pd.DataFrame:
-        near = self._near(rows, own)  # [rows, neighbours]
-        label = np.where(near == NOBODY, NOBODY, self.target_[near]).astype(np.int16)
-        starts = [0, *self.ks[:-1]]
-        counts = np.stack(
-            [np.add.reduceat(label == number, starts, axis=1, dtype=np.int32) for number in range(self.classes_)],
-            axis=2,
-        ).cumsum(axis=1)  # [rows, ks, classes]
+        counts = np.concatenate(
+            [self._counts_of(rows.iloc[at : at + CHUNK], own[at : at + CHUNK]) for at in range(0, len(rows), CHUNK)]
+        )
         shares = np.log((counts + 1 / self.classes_) / (counts.sum(axis=2, keepdims=True) + 1))
         added = pd.DataFrame(shares.reshape(len(rows), -1), columns=self.names(self.classes_), index=rows.index)
         return pd.concat([rows, added], axis=1)
 
-    def _near(self, rows: pd.DataFrame, own: np.ndarray) -> np.ndarray:
-        """The nearest of the fold's train rows but oneself, by their positions, int [rows, greatest k]."""
-        most = max(self.ks)
+    def _counts_of(self, rows: pd.DataFrame, own: np.ndarray) -> np.ndarray:
+        """How many of the k nearest train rows are of each class, int [rows, ks, classes]."""
         if self.found is None:
-            count = min(most + 1, len(self.known_))
+            count = min(max(self.ks) + 1, len(self.known_))  # oneself among them
             near = self.known_[_search(self.points_, self._points(rows, self.spread_), count)]
             near[near == own[:, None]] = NOBODY
         else:
-            position = np.full(len(self.found.near), NOBODY)
-            position[self.rows_] = np.arange(len(self.rows_))
-            found = self.found.near[rows[ROW].to_numpy()]
-            near = np.where(found == NOBODY, NOBODY, position[found])
-        rank = (near != NOBODY).cumsum(axis=1) - 1
-        taken = (near != NOBODY) & (rank < most)
-        nearest = np.full((len(rows), most), NOBODY)
-        nearest[np.nonzero(taken)[0], rank[taken]] = near[taken]
-        return nearest
+            near = self.found.near[rows[ROW].to_numpy()]
+        label = self.labels_[near]  # [rows, neighbours], nearest first; NOBODY for oneself and who is no train row
+        known = label != NOBODY
+        rank = known.cumsum(axis=1, dtype=np.int32)  # from 1
+        known &= rank <= max(self.ks)
+        step = np.searchsorted(self.ks, np.arange(max(self.ks) + 1))[rank[known]]  # the first k that reaches so far
+        at = (np.nonzero(known)[0] * len(self.ks) + step) * self.classes_ + label[known]
+        shape = (len(rows), len(self.ks), self.classes_)
+        return np.bincount(at, minlength=int(np.prod(shape))).reshape(shape).cumsum(axis=1)
 
     def _spread(self, rows: pd.DataFrame) -> np.ndarray:
         """The standard deviation of every column's logarithms."""

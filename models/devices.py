@@ -12,7 +12,7 @@ from models.config import Precision
 
 NAMES = ("auto", "cpu", "cuda")
 CORES = torch.get_num_threads()  # as torch found them at the start
-LARGE = 2**26  # products a step, from which a second core pays; small packs were measured 40 times slower with two
+LARGE = 2**25  # products a step from which a second core pays (docs/benchmarks.md); small packs it may slow 40 times
 
 
 def resolve(name: str) -> torch.device:
