@@ -73,29 +73,18 @@ def crossfit(
         validation = _Validation(folds, config, classes, metric, seed, device)
         with threads(validation.products):
             validation.restore(part("validation", state))
-            validation.run(watch, lambda: keep.save(lambda: prefixed("validation", validation.state())))
+            validation.run(watch, keep)
             test, refit_weights = validation.test(), {}
             if whole is not None and config.refits:
-                refit = _Refit(whole, config, validation.outputs, validation.best.epochs, seed, device)
+                refit = _Refit(whole, validation, seed)
                 refit.restore(part("refit", state))
-                done = prefixed("validation", validation.result())
-                refit.run(watch, lambda: keep.save(lambda: {**done, **prefixed("refit", refit.training.state())}))
+                refit.run(watch, keep)
                 nets = len(folds) * config.members
                 test = (test * nets + refit.test() * config.refits) / (nets + config.refits)  # the mean of all
                 refit_weights = _on_cpu(refit.network.state_dict())
     if not test.isfinite().all():
         raise DivergedError("the prediction of a test row is no number: lower lr, or look at the row's features")
-    scorer, best = validation.scorer, validation.best
-    return CrossFit(
-        oof=best.oof,
-        test=test.cpu().numpy(),
-        score=metric.score(scorer.target, best.oof),
-        fold_scores=scorer.by_fold(metric, best.oof),
-        fold_epochs=tuple(best.epochs),
-        history=tuple(validation.history),
-        weights=_on_cpu(best.weights),
-        refit_weights=refit_weights,
-    )
+    return validation.crossfit(test.cpu().numpy(), refit_weights)
 
 
 def _on_cpu(tensors: State) -> State:
@@ -125,7 +114,7 @@ class _Validation:
         self.best = Best(self.network, self.scorer, classes)
         self.history: list[Epoch] = []
 
-    def run(self, watch: Callable[[Epoch], None], save: Callable[[], None]) -> None:
+    def run(self, watch: Callable[[Epoch], None], keep: Keep) -> None:
         """Trains to the end, or until no fold gets better."""
         for epoch in self.history:
             watch(epoch)
@@ -135,7 +124,7 @@ class _Validation:
             self.history.append(self.scorer.epoch(self.training.epochs, float(losses.mean()), oof))
             self.best.update(self.history[-1], oof, self.config.patience)
             watch(self.history[-1])
-            save()
+            keep.save(lambda: prefixed("validation", self.state()))
         self.best.check()
 
     def test(self) -> Tensor:
@@ -143,6 +132,20 @@ class _Validation:
         self.network.load_state_dict(self.best.weights)
         rows = stack([fold.test for fold in self.folds], self.width, self.device).input
         return predict(self.network, rows, self.config).mean(dim=0)
+
+    def crossfit(self, test: np.ndarray, refit_weights: State) -> CrossFit:
+        """What it comes to, with the test prediction of all networks."""
+        best, metric = self.best, self.scorer.metric
+        return CrossFit(
+            oof=best.oof,
+            test=test,
+            score=metric.score(self.scorer.target, best.oof),
+            fold_scores=self.scorer.by_fold(metric, best.oof),
+            fold_epochs=tuple(best.epochs),
+            history=tuple(self.history),
+            weights=_on_cpu(best.weights),
+            refit_weights=refit_weights,
+        )
 
     def result(self) -> State:
         """What is left of it when it has ended."""
@@ -168,28 +171,23 @@ class _Validation:
 class _Refit:
     """Networks trained on all rows for as many epochs as the folds chose on average."""
 
-    def __init__(
-        self,
-        whole: Fold,
-        config: Config,
-        outputs: int,
-        chosen: Sequence[int],
-        seed: int,
-        device: torch.device,
-    ) -> None:
-        self.whole, self.config, self.device = whole, config, device
+    def __init__(self, whole: Fold, validation: _Validation, seed: int) -> None:
+        self.whole, self.config, self.device = whole, validation.config, validation.device
+        self.done = prefixed("validation", validation.result())
+        chosen = validation.best.epochs
         self.width = width_of([whole.train])
         self.epochs = round(float(np.mean(chosen)))
-        generators = generators_of(seed, len(chosen), config.refits)  # those of the fold after the last
-        self.network = config.build(self.width.columns, self.width.cardinalities, outputs, generators).to(device)
-        self.training = Training(self.network, stack([whole.train], self.width, device), config, generators)
+        generators = generators_of(seed, len(chosen), self.config.refits)  # those of the fold after the last
+        shape = (self.width.columns, self.width.cardinalities, validation.outputs)
+        self.network = self.config.build(*shape, generators).to(self.device)
+        self.training = Training(self.network, stack([whole.train], self.width, self.device), self.config, generators)
 
-    def run(self, watch: Callable[[RefitEpoch], None], save: Callable[[], None]) -> None:
+    def run(self, watch: Callable[[RefitEpoch], None], keep: Keep) -> None:
         """Trains to the end."""
         while self.training.epochs < self.epochs:
             losses = self.training.epoch()
             watch(RefitEpoch(number=self.training.epochs, of=self.epochs, train_loss=float(losses.mean())))
-            save()
+            keep.save(lambda: {**self.done, **prefixed("refit", self.training.state())})
 
     def test(self) -> Tensor:
         """Their mean, [test rows, classes]."""
