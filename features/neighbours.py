@@ -48,7 +48,8 @@ class Neighbours(TransformerMixin, BaseEstimator):
     + 1 / classes) / (k + 1)).
 
     Who is near does not depend on the labels, so `prepare` looks once among all train rows; a fold then takes the
-    nearest of its own train rows and their labels alone, and gives what a search among those would.
+    nearest of its own train rows and their labels alone, and gives what a search among those would (but that the
+    standard deviations of `Distance.LOGS` are then those of all train rows).
 
     Args:
         columns: counts, 0 or more.

@@ -133,7 +133,7 @@ that all of them learn.
 
 def growth() -> str:
     """Time and memory as rows, members and folds double, and at 500,000 rows."""
-    base = replace(OTTO, epochs=2)
+    base = replace(OTTO, epochs=3)
     cases = [
         replace(base, rows=2 * base.rows),
         replace(base, members=2 * base.members),
