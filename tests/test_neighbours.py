@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.neighbors import NearestNeighbors
 
 from features import neighbours
 from features.neighbours import Neighbours
@@ -64,6 +65,18 @@ def test_a_label_that_is_held_out_changes_nothing():
     before, after = recipe.encode(tables, 2), recipe.encode(flipped, 2)
     for part in ("train", "valid", "test"):
         assert np.array_equal(getattr(before, part).input, getattr(after, part).input)
+
+
+@pytest.mark.parametrize(("rows", "count"), [(1, 1), (17, 17), (100, 3), (1000, 90), (1000, 1000)])
+def test_the_nearest_are_those_that_scikit_learn_finds(rows, count):
+    generator = np.random.default_rng(rows + count)
+    known, asked = (
+        generator.normal(size=(rows, 6)).astype(np.float32),
+        generator.normal(size=(300, 6)).astype(np.float32),
+    )
+    theirs, _ = NearestNeighbors(n_neighbors=count, algorithm="brute").fit(known).kneighbors(asked)
+    ours = np.linalg.norm(asked[:, None] - known[neighbours._search(known, asked, count)], axis=2)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4)
 
 
 def test_a_clone_shares_what_was_found():
