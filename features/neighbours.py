@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from torch.nn.functional import pad
 
 from data.tables import Tables
+from features.nca import column_weights
 from features.recipe import ROW
 
 MOST_KNOWN = 2**16  # train rows among which neighbours are looked for; of more, so many are drawn
@@ -29,6 +30,7 @@ class Distance(StrEnum):
 
     ANGLE = "angle"  # by the cosine between their square roots: which counts there are, not how many in all
     LOGS = "logs"  # between their log(1 + x), each divided by its standard deviation
+    LEARNED = "learned"  # by angle, the columns weighted so that near rows are of one class: looks anew in every fold
 
 
 class Found:
@@ -50,7 +52,7 @@ class Neighbours(TransformerMixin, BaseEstimator):
     For each `k` and class there is a column `near_<k>_<class>`, log((rows of the class among the k nearest
     + 1 / classes) / (k + 1)).
 
-    Who is near does not depend on the labels, so `prepare` looks once among all train rows; a fold then takes the
+    Where the labels do not decide who is near, `prepare` looks once among all train rows; a fold then takes the
     nearest of its own train rows and their labels alone, and gives what a search among those would (but that the
     standard deviations of `Distance.LOGS` are then those of all train rows).
 
@@ -79,6 +81,8 @@ class Neighbours(TransformerMixin, BaseEstimator):
 
     def prepare(self, tables: Tables) -> Neighbours:
         """Looks for the neighbours of all rows among all train rows, so that no fold need look."""
+        if self.distance is Distance.LEARNED:
+            return self
         held_out = np.bincount(tables.fold).max() / len(tables.fold)
         needed = max(self.ks) / (1 - held_out)
         count = int(needed + SPARE * needed**0.5) + 1
@@ -90,8 +94,8 @@ class Neighbours(TransformerMixin, BaseEstimator):
 
     def _found(self, tables: Tables, count: int) -> Found:
         """The nearest train rows of all rows, but oneself."""
-        spread = self._spread(tables.train)
-        train, test = (self._points(rows, spread) for rows in (tables.train, tables.test))
+        (scale,) = self._scales(tables.train, tables.target)
+        train, test = (self._points(rows, scale) for rows in (tables.train, tables.test))
         known = _drawn(len(train))
         near = known[_search(train[known], np.concatenate([train, test]), min(count, len(known)))]
         near[near == np.arange(len(near))[:, None]] = NOBODY
@@ -101,8 +105,8 @@ class Neighbours(TransformerMixin, BaseEstimator):
         """Learns from the train rows."""
         self.classes_ = int(target.max()) + 1
         if self.found is None:
-            self.known_, self.spread_ = _drawn(len(rows)), self._spread(rows)
-            self.points_ = self._points(rows, self.spread_)[self.known_]
+            self.known_, self.scales_ = _drawn(len(rows)), self._scales(rows, target)
+            self.points_ = [self._points(rows, scale)[self.known_] for scale in self.scales_]
             at, count = np.arange(len(rows)), len(rows)
         else:
             at, count = rows[ROW].to_numpy(), self.found.train_rows
@@ -128,12 +132,7 @@ class Neighbours(TransformerMixin, BaseEstimator):
 
     def _counts_of(self, rows: pd.DataFrame, own: np.ndarray) -> np.ndarray:
         """How many of the k nearest train rows are of each class, int [rows, ks, classes]."""
-        if self.found is None:
-            count = min(max(self.ks) + 1, len(self.known_))  # oneself among them
-            near = self.known_[_search(self.points_, self._points(rows, self.spread_), count)]
-            near[near == own[:, None]] = NOBODY
-        else:
-            near = self.found.near[rows[ROW].to_numpy()]
+        near = self._nearest(rows, own) if self.found is None else self.found.near[rows[ROW].to_numpy()]
         label = self.labels_[near]  # [rows, neighbours], nearest first; NOBODY for oneself and who is no train row
         known = label != NOBODY
         rank = known.cumsum(axis=1, dtype=np.int32)  # from 1
@@ -143,15 +142,38 @@ class Neighbours(TransformerMixin, BaseEstimator):
         shape = (len(rows), len(self.ks), self.classes_)
         return np.bincount(at, minlength=int(np.prod(shape))).reshape(shape).cumsum(axis=1)
 
-    def _spread(self, rows: pd.DataFrame) -> np.ndarray:
-        """The standard deviation of every column's logarithms."""
-        return np.log1p(self._counts(rows)).std(axis=0).clip(min=LEAST_SPREAD)
+    def _nearest(self, rows: pd.DataFrame, own: np.ndarray) -> np.ndarray:
+        """The nearest train rows but oneself, int64 [rows, neighbours], NOBODY in one's own place."""
+        parts = len(self.scales_) - 1
+        part = np.where(own == NOBODY, parts, own % max(parts, 1))
+        near = np.empty((len(rows), min(max(self.ks) + 1, len(self.known_))), dtype=np.int64)
+        for number, (scale, points) in enumerate(zip(self.scales_, self.points_, strict=True)):
+            asked = np.flatnonzero(part == number)
+            near[asked] = self.known_[_search(points, self._points(rows.iloc[asked], scale), near.shape[1])]
+        near[near == own[:, None]] = NOBODY
+        return near
 
-    def _points(self, rows: pd.DataFrame, spread: np.ndarray) -> np.ndarray:
+    def _scales(self, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:
+        """What every column is multiplied by, float32 [1 or 3, columns].
+
+        Where the labels decide, each half of the train rows takes what the other half says, so that none sees its own
+        label; rows from elsewhere take what lies between.
+        """
+        counts = self._counts(rows)
+        if self.distance is Distance.LOGS:
+            return 1 / np.log1p(counts).std(axis=0, keepdims=True).clip(min=LEAST_SPREAD)
+        alike = np.ones((1, len(self.columns)), dtype=np.float32)
+        if self.distance is Distance.ANGLE:
+            return alike
+        points = self._points(rows, alike[0])
+        others = np.stack([column_weights(points[half::2], target[half::2]) for half in (1, 0)])
+        return np.concatenate([others, np.exp(np.log(others).mean(axis=0, keepdims=True))])
+
+    def _points(self, rows: pd.DataFrame, scale: np.ndarray) -> np.ndarray:
         """What is near by Euclid's distance, float32 [rows, columns]."""
         if self.distance is Distance.LOGS:
-            return np.log1p(self._counts(rows)) / spread
-        roots = np.sqrt(self._counts(rows))
+            return np.log1p(self._counts(rows)) * scale
+        roots = np.sqrt(self._counts(rows)) * scale
         return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
 
     def _counts(self, rows: pd.DataFrame) -> np.ndarray:

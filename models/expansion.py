@@ -21,16 +21,17 @@ class Expansion(nn.Module):
     least one, so that a column of counts, mostly zeros, has its pieces where its values are. A signed sum adds and
     subtracts two to five numbers, and its signed square root is standardised.
 
-    The numbers themselves pass only where there are no pieces; columns after them always pass. Nothing here is
-    trained: `fit` learns the quantiles and the scale of the sums from the train rows. A column with few values has
+    The numbers themselves pass where there are no pieces, or not at all; columns after them always pass. Nothing here
+    is trained: `fit` learns the quantiles and the scale of the sums from the train rows. A column with few values has
     fewer pieces, and those that no fold has are left out.
 
-    Shape: [nets, rows, numbers + passed] to [nets, rows, at most numbers x max(pieces, 1) + sums + passed]
+    Shape: [nets, rows, numbers + passed] to [nets, rows, at most numbers x max(pieces, 1) + sums + passed]; without
+        the numbers, [nets, rows, sums + passed]
 
     Args:
         numbers: the first columns, that are expanded.
         passed: the columns after them.
-        pieces: of a number; 0 passes the numbers as they are.
+        pieces: of a number; 0 passes the numbers as they are, None does not.
         sums: of a network.
         generators: one a network; draws the terms of its sums.
     """
@@ -44,13 +45,15 @@ class Expansion(nn.Module):
     scale: Tensor  # [nets, 1, sums]
 
     def __init__(
-        self, numbers: int, passed: int, pieces: int, sums: int, generators: Sequence[torch.Generator]
+        self, numbers: int, passed: int, pieces: int | None, sums: int, generators: Sequence[torch.Generator]
     ) -> None:
         super().__init__()
         nets = len(generators)
         self.numbers, self.sums = numbers, sums
+        outputs = 0 if pieces is None else numbers * max(pieces, 1)
+        pieces = pieces or 0
         self.lengths = [numbers] * pieces  # how many of the numbers have a first piece, a second, ...
-        self.widths = (numbers * max(pieces, 1), sums, passed)
+        self.widths = (outputs, sums, passed)
         self.register_buffer("order", torch.arange(numbers).repeat(nets, 1))
         self.register_buffer("least", torch.zeros(nets, 1, numbers))
         self.register_buffer("slopes", torch.zeros(nets, 1, numbers * pieces))
@@ -115,7 +118,7 @@ class Expansion(nn.Module):
         if self.sums:
             torch.sub(self._sums(x, self.terms), self.center, out=sums).mul_(self.scale)
         if not self.lengths:
-            pieces.copy_(x)
+            pieces.copy_(x[:, :, : self.widths[0]])
             return found
         above = x.index_select(2, self.order[0]).sub_(self.least)
         parts = (each.split(self.lengths, dim=2) for each in (self.offsets, self.slopes, pieces))

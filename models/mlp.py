@@ -47,15 +47,17 @@ class MLPConfig(Config):
     activation: Activation = Activation.RELU
     dropout: float = 0.0  # after each hidden layer
     embedding: int = 8  # units of an embedded category
-    pieces: int = 0  # piecewise-linear pieces that stand for a number
+    pieces: int | None = 0  # piecewise-linear pieces that stand for a number; 0: itself does; None: its sums alone
     sums: int = 0  # random signed sums of the numbers, a network's own
     expanded: int | None = None  # how many of the numbers, the first, have pieces and sums; None: all
     input_dropout: float = 0.0  # of the inputs, expanded
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.pieces < 0 or self.sums < 0 or (self.expanded is not None and self.expanded < 1):
+        if (self.pieces or 0) < 0 or self.sums < 0 or (self.expanded is not None and self.expanded < 1):
             raise ValueError(f"takes no or some, but got {self.pieces=} {self.sums=} {self.expanded=}")
+        if self.pieces is None and not self.sums:
+            raise ValueError("takes some sums where no number passes, but got pieces=None, sums=0")
         if self.width < 1 or self.depth < 0 or self.embedding < 1:
             raise ValueError(f"takes layers of 1 or more units, but got {self.width=} {self.depth=} {self.embedding=}")
         for name in ("dropout", "input_dropout"):

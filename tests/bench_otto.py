@@ -24,15 +24,23 @@ from models.config import Schedule
 from models.mlp import MLPConfig
 from pipelines import stages
 from pipelines.competition import Candidate
-from pipelines.competitions.otto import COMPETITION, FEATURES, MIXED, MLP
+from pipelines.competitions.otto import COMPETITION, FEATURES, LEARNED, LONG, MLP, SUMS, near
 from pipelines.fitting import encode, fit
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from submissions.blend import blend, raised
-from tests.bench_otto_parts import PeriodicConfig, Quantiles, Scaled, TabMConfig, anscombe, signed_power
+from tests.bench_otto_parts import (
+    AveragedConfig,
+    PeriodicConfig,
+    Quantiles,
+    Scaled,
+    TabMConfig,
+    anscombe,
+    signed_power,
+)
 
 START = replace(MLP, members=2, refit=0)
-PLAIN = replace(START, expanded=None, pieces=0, sums=0, input_dropout=0.0)
+PLAIN = replace(START, pieces=0, sums=0, input_dropout=0.0)
 PAGE = REPOSITORY / "docs" / "otto.md"
 POWERS = np.arange(0.6, 1.3, 0.02)
 
@@ -48,7 +56,8 @@ def of(kind: type[MLPConfig], **changes) -> MLPConfig:
 
 LOG = scaled(np.log1p)
 COUNTS = tabular(plain=FEATURES)
-KINDS = COMPETITION.candidates
+BY_LOGS = COMPETITION.candidates["logs"].recipe
+APART = replace(START, expanded=len(FEATURES))
 VARIANTS: dict[str, tuple[MLPConfig, Recipe | None] | None] = {
     "**how a count is written, without anything else**": None,
     "log(1 + x), standardised": (PLAIN, LOG),
@@ -61,23 +70,23 @@ VARIANTS: dict[str, tuple[MLPConfig, Recipe | None] | None] = {
     "7 pieces": (replace(PLAIN, pieces=7), COUNTS),
     "7 pieces, input dropout .3": (replace(PLAIN, pieces=7, input_dropout=0.3), COUNTS),
     "7 pieces and 113 sums": (replace(PLAIN, pieces=7, sums=113), COUNTS),
-    "7 pieces, 113 sums, input dropout .3 (**`alone`**)": (START, COUNTS),
+    "7 pieces, 113 sums, input dropout .4 (**`counts`**)": (START, COUNTS),
     "the same, weights shared by the members (TabM)": (of(TabMConfig), COUNTS),
     "the same, weights shared, no input dropout": (of(TabMConfig, input_dropout=0.0), COUNTS),
     "log, 8 learned frequencies a number, input dropout .2": (
         of(PeriodicConfig, pieces=0, sums=0, input_dropout=0.2),
         LOG,
     ),
-    "and the classes of the nearest rows by angle (**`mlp`**)": (START, None),
-    "the classes of the nearest in pieces and sums too, input dropout .4 (**`mixed`**)": (
-        replace(MIXED, members=2, refit=0),
-        None,
-    ),
-    "the same, nearest by logarithms (**`logs`**)": (replace(MIXED, members=2, refit=0), KINDS["logs"].recipe),
+    "`counts`, and the classes of the nearest rows by angle as they are (**`apart`**)": (APART, None),
+    "and these in pieces and sums too (**`mlp`**)": (START, None),
+    "the nearest by logarithms (**`logs`**)": (START, BY_LOGS),
+    "the nearest by learned weights (**`learned`**)": (START, near(LEARNED)),
+    "`mlp` with the mean of the weights of the last steps": (of(AveragedConfig), None),
+    "130 sums alone, 4 members, the epoch chosen by log loss": (replace(SUMS, refit=0, monitor=None), COUNTS),
+    "the same, the epoch chosen by accuracy (**`sums`**)": (replace(SUMS, refit=0), COUNTS),
     "**settings around `mlp`**": None,
     "4 pieces": (replace(START, pieces=4), None),
     "12 pieces": (replace(START, pieces=12), None),
-    "300 sums": (replace(START, sums=300), None),
     "input dropout .2": (replace(START, input_dropout=0.2), None),
     "input dropout .5": (replace(START, input_dropout=0.5), None),
     "dropout .2": (replace(START, dropout=0.2), None),
@@ -91,11 +100,22 @@ VARIANTS: dict[str, tuple[MLPConfig, Recipe | None] | None] = {
     "weight decay .01": (replace(START, weight_decay=0.01), None),
     "label smoothing .03": (replace(START, label_smoothing=0.03), None),
     "30 epochs": (replace(START, epochs=30, patience=30), None),
+    "512 units, 30 epochs": (replace(LONG, members=2, refit=0), None),
     "4 members": (replace(START, members=4), None),
     "8 members": (replace(START, members=8), None),
 }
+KIND_MEMBERS = {"sums": SUMS.members}
 KIND = re.compile(r"\*\*`(\w+)`\*\*")  # in the name of a line that measures one
-TOGETHER = [("mlp",), ("mlp", "alone"), ("mlp", "mixed"), ("mlp", "mixed", "alone"), COMPETITION.blend]
+TOGETHER = [
+    ("mlp",),
+    ("mlp", "apart"),
+    ("mlp", "logs"),
+    ("mlp", "sums"),
+    ("mlp", "logs", "counts"),
+    COMPETITION.blend,
+    (*COMPETITION.blend, "apart"),
+    (*COMPETITION.blend, "learned"),
+]
 
 
 def oof_of(variant: tuple[MLPConfig, Recipe | None], tables: Tables) -> np.ndarray:
@@ -140,7 +160,7 @@ def blends(known: dict[str, np.ndarray], tables: Tables) -> list[str]:
             found = blend([kinds[name] for name in names], tables.target, tables.fold, hashes, LOG_LOSS)
             weights = ", ".join(f"{weight:.2f}" for weight in found.weights)
             accuracy = ACCURACY.score(tables.target, found.oof)
-            members = len(names) * START.members
+            members = sum(KIND_MEMBERS.get(name, START.members) for name in names)
             lines.append(f"| {', '.join(names)} | {members} | {found.score:.4f} | {accuracy:.4f} | {weights} |")
     return lines
 

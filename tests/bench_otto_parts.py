@@ -13,10 +13,14 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from models.mlp import MLP, MLPConfig, PackedLinear
 from models.network import Noise, drawn_uniform
 from models.pack import Pack
+
+
+HORIZON = 200  # steps that the mean of weights looks back
 
 
 class Scaled(TransformerMixin, BaseEstimator):
@@ -130,3 +134,43 @@ class Periodic(MLP):
     def _first(self, input: Tensor) -> Tensor:
         angle = (2 * math.pi * input.unsqueeze(3) * self.frequencies).flatten(2)
         return torch.cat([input, angle.sin(), angle.cos()], dim=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AveragedConfig(MLPConfig):
+    """Predicts with a running mean of its weights (Polyak and Juditsky, 1992)."""
+
+    def build(self, columns, cardinalities, outputs, generators) -> MLP:
+        return Averaged(self, columns, cardinalities, outputs, generators)
+
+
+class Averaged(MLP):
+    """Trains as an MLP does; a pass without noise takes the mean weights."""
+
+    def fit(self, pack: Pack) -> None:
+        super().fit(pack)
+        for name, value in self.named_parameters():
+            self.register_buffer(self._mean_of(name), value.detach().clone())
+
+    @staticmethod
+    def _mean_of(name: str) -> str:
+        return "mean_" + name.replace(".", "_")
+
+    def forward(self, input: Tensor, noise: Noise | None = None) -> Tensor:
+        if noise is not None:
+            for name, value in self.named_parameters():
+                self.get_buffer(self._mean_of(name)).lerp_(value.detach(), 1 / HORIZON)
+            return super().forward(input, noise)
+        means = {name: self.get_buffer(self._mean_of(name)) for name, _ in self.named_parameters()}
+        return functional_call(_Plain(self), {f"network.{name}": mean for name, mean in means.items()}, (input,))
+
+
+class _Plain(nn.Module):
+    """The network's own pass, whatever pass the network takes instead."""
+
+    def __init__(self, network: MLP) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input: Tensor) -> Tensor:
+        return MLP.forward(self.network, input)

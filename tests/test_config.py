@@ -95,6 +95,7 @@ def test_a_network_alone_equals_the_same_network_in_the_pack(config):
         {"refit": -1},
         {"embedding": 0},
         {"pieces": -1},
+        {"pieces": None},
         {"sums": -1},
         {"expanded": 0},
         {"input_dropout": 1.0},

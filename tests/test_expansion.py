@@ -21,7 +21,7 @@ def pack_of(*folds: torch.Tensor) -> Pack:
     return stack(data, width_of(data), torch.device("cpu"))
 
 
-def fitted(pack: Pack, pieces: int, sums: int) -> Expansion:
+def fitted(pack: Pack, pieces: int | None, sums: int) -> Expansion:
     generators = pack_generators(0, len(pack.rows), MEMBERS)
     expansion = Expansion(pack.input.shape[2], 0, pieces, sums, generators)
     expansion.fit(pack)
@@ -85,6 +85,17 @@ def test_sums_are_standardised_signed_roots_of_two_to_five_numbers_and_differ_be
     raw = (x.double() @ terms[1].double()).float()
     roots = raw.sign() * raw.abs().sqrt()
     torch.testing.assert_close(sums[1], (roots - roots.mean(0)) / roots.std(0, correction=0), atol=1e-4, rtol=1e-4)
+
+
+def test_without_the_numbers_the_same_sums_pass_alone_with_the_columns_after_them():
+    x = torch.randint(0, 9, (50, 7), generator=torch.Generator().manual_seed(0)).float()
+    found, kept = [], []
+    for pieces in (0, None):
+        expansion = Expansion(6, 1, pieces, 10, pack_generators(0, 1, MEMBERS))
+        kept.append(expansion.fit(pack_of(x)))
+        found.append(expansion(members_of(x, 1)))
+    torch.testing.assert_close(found[1], found[0][:, :, 6:])
+    assert kept[1].tolist() == list(range(11))
 
 
 def test_every_fold_learns_from_its_own_rows_and_not_from_the_padding():

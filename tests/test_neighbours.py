@@ -11,7 +11,8 @@ from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 
 from features import neighbours
-from features.neighbours import Neighbours
+from features.nca import column_weights
+from features.neighbours import Distance, Neighbours
 from features.tabular import tabular
 from tests.twins import twin_tables
 
@@ -56,10 +57,11 @@ def test_a_search_once_for_all_folds_gives_what_a_search_in_the_fold_gives(monke
     assert recipe.prepare(tables).encode(tables, 1).train.input.isfinite().all()
 
 
-def test_a_label_that_is_held_out_changes_nothing():
+@pytest.mark.parametrize("distance", Distance)
+def test_a_label_that_is_held_out_changes_nothing(distance):
     tables = twin_tables("otto")
     columns = [name for name in tables.train if name.startswith("feat_")]
-    near = Neighbours(columns, ks=(5,))
+    near = Neighbours(columns, ks=(5,), distance=distance)
     recipe = tabular(derive=[near], plain=near.names(9)).prepare(tables)
     flipped = replace(tables, target=np.where(tables.fold == 2, 8 - tables.target, tables.target))
     before, after = recipe.encode(tables, 2), recipe.encode(flipped, 2)
@@ -92,3 +94,19 @@ def test_two_recipes_look_for_the_neighbours_of_the_same_rows_once(monkeypatch):
     monkeypatch.undo()
     assert Neighbours(["feat_1", "feat_3"], ks=(3,)).prepare(tables).found is not first.found
     assert Neighbours(["feat_1", "feat_2"], ks=(3,)).prepare(replace(tables)).found is not first.found
+
+
+def test_a_column_without_a_meaning_counts_for_less_and_the_nearest_are_then_of_one_class():
+    generator = np.random.default_rng(0)
+    target = generator.integers(0, 3, 900)
+    counts = generator.poisson(np.where(np.arange(6) % 3 == target[:, None], 4, 2))
+    rows = pd.DataFrame(np.concatenate([counts, generator.poisson(5, (900, 40))], axis=1)).rename(columns=str)
+    weights = column_weights(np.sqrt(rows.to_numpy(dtype=np.float32)), target)
+    assert weights[:6].min() > 1.5 * weights[6:].max()
+
+    def right(distance: Distance) -> float:
+        near = Neighbours(list(rows), ks=(15,), distance=distance).fit(rows[:600], target[:600])
+        found = near.transform(rows[600:])[near.names(3)].to_numpy()
+        return float((found.argmax(axis=1) == target[600:]).mean())
+
+    assert right(Distance.LEARNED) > right(Distance.ANGLE) + 0.03

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from pandera.pandas import Check, Column, DataFrameSchema
 
-from data.metrics import LOG_LOSS
+from data.metrics import ACCURACY, LOG_LOSS
 from data.schema import Schema
 from data.splits import Split
 from features.neighbours import Distance, Neighbours
+from features.recipe import Recipe
 from features.tabular import tabular
 from models.config import Precision, Schedule
 from models.mlp import MLPConfig
@@ -18,20 +19,23 @@ from submissions.layout import Probabilities
 
 FEATURES = [f"feat_{number}" for number in range(1, 94)]
 CLASSES = tuple(f"Class_{number}" for number in range(1, 10))
-NEAR = Neighbours(FEATURES)
-NEAR_LOGS = Neighbours(FEATURES, distance=Distance.LOGS)
-SHARES = NEAR.names(len(CLASSES))
+BY_ANGLE, BY_LOGS, LEARNED = (Neighbours(FEATURES, distance=distance) for distance in Distance)
+
+
+def near(neighbours: Neighbours) -> Recipe:
+    """The counts, and the classes of the nearest rows."""
+    return tabular(derive=[neighbours], plain=FEATURES, numbers=neighbours.names(len(CLASSES)))
+
 
 MLP = MLPConfig(
     width=384,
     depth=2,
-    expanded=len(FEATURES),
     pieces=7,
     sums=113,
-    input_dropout=0.3,
+    input_dropout=0.4,
     dropout=0.3,
     members=2,
-    refit=3,
+    refit=6,
     epochs=20,
     patience=20,
     batch=512,
@@ -40,7 +44,10 @@ MLP = MLPConfig(
     warmup=0.02,
     precision=Precision.FAST,
 )
-MIXED = replace(MLP, expanded=None, input_dropout=0.4)  # pieces and sums of the neighbours' shares too
+SUMS = replace(  # overfit and unlike each other: poor by themselves, and what the others lack
+    MLP, width=512, pieces=None, sums=130, input_dropout=0.0, dropout=0.2, lr=3e-3, members=4, refit=8, monitor=ACCURACY
+)
+LONG = replace(MLP, width=512, epochs=30, patience=30, members=4, refit=8)
 
 COMPETITION = Competition(
     slug="otto-group-product-classification-challenge",
@@ -55,13 +62,17 @@ COMPETITION = Competition(
     ),
     split=Split(folds=5),
     metric=LOG_LOSS,
-    recipe=tabular(derive=[NEAR], plain=FEATURES, numbers=SHARES),
+    recipe=near(BY_ANGLE),
     candidates={
         "mlp": Candidate(config=MLP),
-        "mixed": Candidate(config=MIXED),
-        "logs": Candidate(config=MIXED, recipe=tabular(derive=[NEAR_LOGS], plain=FEATURES, numbers=SHARES)),
-        "alone": Candidate(config=MLP, recipe=tabular(plain=FEATURES)),
+        "logs": Candidate(config=MLP, recipe=near(BY_LOGS)),
+        "sums": Candidate(config=SUMS, recipe=tabular(plain=FEATURES)),
+        "mlp_long": Candidate(config=LONG),
+        "logs_long": Candidate(config=LONG, recipe=near(BY_LOGS)),
+        "learned_long": Candidate(config=LONG, recipe=near(LEARNED)),
+        "sums_many": Candidate(config=replace(SUMS, members=12, refit=16), recipe=tabular(plain=FEATURES)),
     },
-    blend=("mlp", "mixed", "logs", "alone"),
+    blend=("mlp", "logs", "sums"),
+    full=("mlp_long", "logs_long", "learned_long", "sums_many"),
     layout=Probabilities(),
 )
