@@ -12,6 +12,7 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from torch.nn.functional import pad
 
+from data.errors import UsageError
 from data.tables import Tables
 from features.nca import column_weights
 from features.recipe import ROW
@@ -177,7 +178,17 @@ class Neighbours(TransformerMixin, BaseEstimator):
         return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
 
     def _counts(self, rows: pd.DataFrame) -> np.ndarray:
-        return rows[list(self.columns)].to_numpy(dtype=np.float32)
+        """The columns, float32 [rows, columns].
+
+        Raises:
+            UsageError: one of them is missing, below zero or infinite.
+        """
+        counts = rows[list(self.columns)].to_numpy(dtype=np.float32)
+        if not ((counts >= 0) & (counts < np.inf)).all():
+            row, column = np.argwhere(~((counts >= 0) & (counts < np.inf)))[0]
+            name = self.columns[column]
+            raise UsageError(f"neighbours are found by counts of 0 or more, but {name} holds {rows[name].iloc[row]}")
+        return counts
 
 
 def _drawn(rows: int) -> np.ndarray:
@@ -190,8 +201,8 @@ def _drawn(rows: int) -> np.ndarray:
 def _search(known: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
     """The positions of the nearest known rows, nearest first, int64 [rows, count].
 
-    The known rows are taken in groups. All that are among the nearest lie in the `count` groups whose own nearest are
-    the nearest, and so only a few groups need be sorted.
+    Of two known rows y the nearer to x is that of the greater x y - y y / 2. The known rows are taken in groups: all
+    that are among the nearest lie in the `count` groups whose own nearest are the nearest, and only those are sorted.
     """
     groups = -(-len(known) // GROUP)
     points = torch.from_numpy(known)

@@ -19,7 +19,6 @@ from models.mlp import MLP, MLPConfig, PackedLinear
 from models.network import Noise, drawn_uniform
 from models.pack import Pack
 
-
 HORIZON = 200  # steps that the mean of weights looks back
 
 

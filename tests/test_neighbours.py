@@ -10,6 +10,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
 
+from data.errors import UsageError
 from features import neighbours
 from features.nca import column_weights
 from features.neighbours import Distance, Neighbours
@@ -67,6 +68,13 @@ def test_a_label_that_is_held_out_changes_nothing(distance):
     before, after = recipe.encode(tables, 2), recipe.encode(flipped, 2)
     for part in ("train", "valid", "test"):
         assert np.array_equal(getattr(before, part).input, getattr(after, part).input)
+
+
+@pytest.mark.parametrize("spoilt", [np.nan, -1.0, np.inf])
+def test_what_is_no_count_is_told_by_its_column(spoilt):
+    rows = ROWS.assign(b=[0.0, 1.0, spoilt, 2.0, 3.0])
+    with pytest.raises(UsageError, match=rf"counts of 0 or more, but b holds {spoilt}"):
+        Neighbours(COLUMNS, ks=(1,)).fit(rows, TARGET)
 
 
 @pytest.mark.parametrize(("rows", "count"), [(1, 1), (17, 17), (100, 3), (1000, 90), (1000, 1000)])
