@@ -62,6 +62,9 @@ class Neighbours(TransformerMixin, BaseEstimator):
         ks: numbers of neighbours, rising.
         distance: what near means.
         found: by `prepare`; None looks anew.
+
+    Raises:
+        ValueError: `ks` that do not rise from 1 or more, or no `Distance`.
     """
 
     def __init__(
@@ -71,6 +74,10 @@ class Neighbours(TransformerMixin, BaseEstimator):
         distance: Distance = Distance.ANGLE,
         found: Found | None = None,
     ) -> None:
+        if not ks or list(ks) != sorted(set(ks)) or ks[0] < 1:
+            raise ValueError(f"takes rising numbers of neighbours, but got ks={ks!r}")
+        if not isinstance(distance, Distance):
+            raise ValueError(f"takes a Distance, but got distance={distance!r}")
         self.columns = columns
         self.ks = ks
         self.distance = distance
@@ -124,11 +131,11 @@ class Neighbours(TransformerMixin, BaseEstimator):
         return self._added(rows, own=np.full(len(rows), NOBODY))
 
     def _added(self, rows: pd.DataFrame, own: np.ndarray) -> pd.DataFrame:
-        counts = np.concatenate(
-            [self._counts_of(rows.iloc[at : at + CHUNK], own[at : at + CHUNK]) for at in range(0, len(rows), CHUNK)]
-        )
+        starts = range(0, max(len(rows), 1), CHUNK)
+        counts = np.concatenate([self._counts_of(rows.iloc[at : at + CHUNK], own[at : at + CHUNK]) for at in starts])
         shares = np.log((counts + 1 / self.classes_) / (counts.sum(axis=2, keepdims=True) + 1))
-        added = pd.DataFrame(shares.reshape(len(rows), -1), columns=self.names(self.classes_), index=rows.index)
+        names = self.names(self.classes_)
+        added = pd.DataFrame(shares.reshape(len(rows), len(names)), columns=names, index=rows.index)
         return pd.concat([rows, added], axis=1)
 
     def _counts_of(self, rows: pd.DataFrame, own: np.ndarray) -> np.ndarray:

@@ -94,7 +94,8 @@ class Config(ABC):
             value = getattr(self, field.name)
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"takes numbers, but got {field.name}={value}")
-            if field.type == "int" and type(value) is not int:
+            none = field.type == "int | None" and value is None
+            if field.type in ("int", "int | None") and type(value) is not int and not none:
                 raise ValueError(f"takes a whole number, but got {field.name}={value!r}")
 
     def _check_ranges(self) -> None:
@@ -104,8 +105,8 @@ class Config(ABC):
         for name in ("label_smoothing", "warmup", "momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"takes {name} in [0, 1), but got {name}={getattr(self, name)}")
-        if self.refit is not None and (type(self.refit) is not int or self.refit < 0):
-            raise ValueError(f"takes a whole number of networks, or None, but got refit={self.refit!r}")
+        if self.refit is not None and self.refit < 0:
+            raise ValueError(f"takes no networks or some, but got refit={self.refit}")
         if self.lr <= 0 or self.weight_decay < 0 or (self.clip is not None and self.clip <= 0):
             raise ValueError(f"takes positive rates, but got {self.lr=} {self.weight_decay=} {self.clip=}")
 

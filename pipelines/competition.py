@@ -52,6 +52,8 @@ class Competition:
             (self.recipe, Recipe),
             (self.schema, Schema),
             (self.metric, Metric),
+            (self.blend, tuple),
+            (self.full, tuple),
         ):
             if not isinstance(part, wanted):
                 raise ValueError(f"takes a {wanted.__name__}, but got {part!r}")

@@ -66,5 +66,7 @@ def test_full_and_a_model_by_name_choose_what_is_trained(job):
 
 
 def test_a_blend_of_what_is_no_candidate_is_refused():
+    with pytest.raises(ValueError, match="takes a tuple, but got 'mlp'"):
+        replace(find("titanic"), blend="mlp")
     with pytest.raises(ValueError, match="blends candidates, which are mlp, mlp_wide, but got 'tree'"):
         replace(find("titanic"), blend=("mlp", "tree"))

@@ -70,6 +70,18 @@ def test_a_label_that_is_held_out_changes_nothing(distance):
         assert np.array_equal(getattr(before, part).input, getattr(after, part).input)
 
 
+@pytest.mark.parametrize("wrong", [{"ks": (10, 3)}, {"ks": ()}, {"ks": (0, 3)}, {"distance": "angle"}])
+def test_what_cannot_be_meant_is_refused_by_name(wrong):
+    with pytest.raises(ValueError, match=f"but got {next(iter(wrong))}="):
+        Neighbours(COLUMNS, **wrong)
+
+
+@pytest.mark.parametrize("distance", Distance)
+def test_no_rows_get_no_shares(distance):
+    near = Neighbours(COLUMNS, ks=(1, 3), distance=distance).fit(ROWS, TARGET)
+    assert near.transform(ROWS[:0]).shape == (0, len(COLUMNS) + len(near.names(2)))
+
+
 @pytest.mark.parametrize("spoilt", [np.nan, -1.0, np.inf])
 def test_what_is_no_count_is_told_by_its_column(spoilt):
     rows = ROWS.assign(b=[0.0, 1.0, spoilt, 2.0, 3.0])
