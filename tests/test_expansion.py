@@ -21,7 +21,7 @@ def pack_of(*folds: torch.Tensor) -> Pack:
     return stack(data, width_of(data), torch.device("cpu"))
 
 
-def fitted(pack: Pack, pieces: int | None, sums: int) -> Expansion:
+def fitted(pack: Pack, pieces: int, sums: int) -> Expansion:
     generators = pack_generators(0, len(pack.rows), MEMBERS)
     expansion = Expansion(pack.input.shape[2], 0, pieces, sums, generators)
     expansion.fit(pack)
