@@ -33,7 +33,8 @@ def column_weights(points: np.ndarray, target: np.ndarray) -> np.ndarray:
     Returns:
         float32 [columns]; the same for the same rows.
     """
-    rows, labels = torch.from_numpy(points), torch.from_numpy(target)
+    rows = torch.from_numpy(points)
+    labels = torch.tensor(target)  # copied: those of tables cannot be written to
     generator = torch.Generator().manual_seed(0)
     weights = torch.zeros(rows.shape[1], requires_grad=True)  # logarithms
     sharpness = torch.tensor(math.log(SHARPNESS), requires_grad=True)

@@ -70,6 +70,18 @@ def test_a_label_that_is_held_out_changes_nothing(distance):
         assert np.array_equal(getattr(before, part).input, getattr(after, part).input)
 
 
+@pytest.mark.parametrize("distance", Distance)
+@pytest.mark.parametrize("row", [801, 1602])
+def test_the_own_label_of_a_row_changes_nothing_for_it_but_for_others(distance, row):
+    tables = twin_tables("otto")
+    near = Neighbours([name for name in tables.train if name.startswith("feat_")], distance=distance)
+    flipped = tables.target.copy()
+    flipped[row] = 8 - flipped[row] if flipped[row] != 4 else 0
+    before, after = (near.fit_transform(tables.train, target)[near.names(9)] for target in (tables.target, flipped))
+    np.testing.assert_array_equal(before.iloc[row], after.iloc[row])
+    assert not before.equals(after)
+
+
 @pytest.mark.parametrize("wrong", [{"ks": (10, 3)}, {"ks": ()}, {"ks": (0, 3)}, {"distance": "angle"}])
 def test_what_cannot_be_meant_is_refused_by_name(wrong):
     with pytest.raises(ValueError, match=f"but got {next(iter(wrong))}="):
