@@ -59,15 +59,20 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
     same = ("competition", "seed", "fold_hash", "data_hash", "data_source", "device", "versions")
     tags = {tag: runs[0].tags[tag] for tag in same}
     parts = ", ".join(f"{weight:.2f} {run.name}" for run, weight in zip(runs, found.weights, strict=True))
-    tags |= {"model": NAME, "key": key, "git_commit": working_commit(), "blended": parts}
+    tags |= {
+        "model": NAME,
+        "key": key,
+        "git_commit": working_commit(),
+        "blended": f"{parts}, temperature {found.temperature:.2f}",
+    }
     params = {f"weight/{model}": f"{share['weight']:.4f}" for model, share in shares.items()}
-    params["power"] = f"{found.power:.4f}"
+    params["temperature"] = f"{found.temperature:.4f}"
     with tracker.run(ingested.label, f"{NAME}-{key[:8]}", tags, params) as running:
         running.log(stages.score_metrics(found.score, by_fold))
         with scratch() as folder:
             test = found.apply([predictions for _, predictions in tests])
             artifacts.write_predictions(folder, competition, tables, found.oof, test)
-            told = {"power": found.power, "models": shares}
+            told = {"temperature": found.temperature, "models": shares}
             (folder / "blend.json").write_text(json.dumps(told, indent=2) + "\n")
             running.keep(folder)
     return Trained(run=tracker.read(running.id), ingested=ingested, model=NAME, config=None, key=key, hit=False)

@@ -13,7 +13,7 @@ from data.metrics import LOG_LOSS, Metric
 
 CLIMBS = 10  # each over half of the rows
 STEPS = 25  # of a climb; each adds one model
-POWERS = (0.5, 2.0)  # least and most that probabilities are raised to
+TEMPERATURES = (0.5, 2.0)  # least and most
 LEAST = 1e-12  # probability before a logarithm
 
 
@@ -22,13 +22,13 @@ class Blend:
     """Weights of models, and what they are worth on rows that did not choose them."""
 
     weights: np.ndarray  # float [models], summing to 1
-    power: float  # that the mean is raised to, 1 / temperature
+    temperature: float  # of the mean: its logarithms are divided by it
     oof: np.ndarray  # float32 [rows, classes]; the rows of a fold by the weights that the other folds chose
     score: float  # of oof
 
     def apply(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
         """The blend of other rows' predictions, float32 [rows, classes]."""
-        return raised(_mean(np.stack(predictions), self.weights), self.power).astype(np.float32)
+        return tempered(_mean(np.stack(predictions), self.weights), self.temperature).astype(np.float32)
 
 
 def blend(
@@ -64,15 +64,15 @@ def blend(
     oof = np.empty(stacked.shape[1:], dtype=np.float32)
     for number in np.unique(fold):
         own = fold == number
-        weights, power = _fit(stacked[:, ~own], target[~own], metric, seed)
-        oof[own] = raised(_mean(stacked[:, own], weights), power)
-    weights, power = _fit(stacked, target, metric, seed)
-    return Blend(weights=weights, power=power, oof=oof, score=metric.score(target, oof))
+        weights, temperature = _fit(stacked[:, ~own], target[~own], metric, seed)
+        oof[own] = tempered(_mean(stacked[:, own], weights), temperature)
+    weights, temperature = _fit(stacked, target, metric, seed)
+    return Blend(weights=weights, temperature=temperature, oof=oof, score=metric.score(target, oof))
 
 
-def raised(probabilities: np.ndarray, power: float) -> np.ndarray:
-    """Probabilities [..., classes] at the temperature 1 / power."""
-    logits = power * np.log(np.clip(probabilities, LEAST, None))
+def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Probabilities [..., classes] at a temperature: below 1 they get surer, above 1 shyer."""
+    logits = np.log(np.clip(probabilities, LEAST, None)) / temperature
     shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
 
@@ -82,20 +82,22 @@ def _mean(stacked: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _fit(stacked: np.ndarray, target: np.ndarray, metric: Metric, seed: int) -> tuple[np.ndarray, float]:
-    """The weights of all models, and the power of their mean, on these rows."""
+    """The weights of all models, and the temperature of their mean, on these rows."""
     generator = np.random.default_rng(seed)
     total = np.zeros(len(stacked))
     for _ in range(CLIMBS):
         drawn = generator.permutation(len(target))[: max(1, len(target) // 2)]
         total += _climb(stacked[:, drawn], target[drawn], metric)
     weights = total / total.sum()
-    return weights, _power(_mean(stacked, weights), target)
+    return weights, _temperature(_mean(stacked, weights), target)
 
 
-def _power(probabilities: np.ndarray, target: np.ndarray) -> float:
+def _temperature(probabilities: np.ndarray, target: np.ndarray) -> float:
     """Where the log loss is least, which is the same for any metric."""
     found = minimize_scalar(
-        lambda power: LOG_LOSS.score(target, raised(probabilities, power)), bounds=POWERS, method="bounded"
+        lambda temperature: LOG_LOSS.score(target, tempered(probabilities, temperature)),
+        bounds=TEMPERATURES,
+        method="bounded",
     )
     return float(found.x)
 

@@ -7,7 +7,7 @@ import pytest
 
 from data.errors import UsageError
 from data.metrics import ACCURACY, LOG_LOSS
-from submissions.blend import blend, raised
+from submissions.blend import blend, tempered
 
 ROWS, CLASSES = 600, 3
 
@@ -55,17 +55,17 @@ def test_models_of_noise_do_not_score_better_than_chance():
 def test_an_overconfident_model_is_cooled_and_a_shy_one_is_sharpened():
     predictions, target, fold = views(1, noise=1.4)
     right = blended(predictions, target, fold)
-    for power in (0.7, 1.4):
-        found = blended([raised(predictions[0], power)], target, fold)
-        assert found.power * power == pytest.approx(right.power, rel=0.02)
+    for temperature in (0.7, 1.4):
+        found = blended([tempered(predictions[0], temperature)], target, fold)
+        assert found.temperature * temperature == pytest.approx(right.temperature, rel=0.02)
         assert found.score == pytest.approx(right.score, abs=1e-4)
 
 
 def test_the_mean_of_models_that_err_apart_is_sharpened():
     predictions, target, fold = views(6, noise=3.0)
-    alone = np.mean([blended([each], target, fold).power for each in predictions])
+    alone = np.mean([blended([each], target, fold).temperature for each in predictions])
     found = blended(predictions, target, fold)
-    assert found.power > alone + 0.1
+    assert found.temperature < alone - 0.1
     assert found.score < LOG_LOSS.score(target, np.mean(predictions, axis=0)) - 0.01
 
 

@@ -28,7 +28,8 @@ def test_the_candidates_and_their_blend_are_runs_and_are_found_again(job):
     trained = train_and_blend(job)
     assert [each.model for each in trained] == ["mlp", "mlp_wide", "blend"]
     run, schema = trained[-1].run, job.competition.schema
-    shares = json.loads((run.artifacts / "blend.json").read_text())["models"]
+    found = json.loads((run.artifacts / "blend.json").read_text())
+    shares = found["models"]
     assert set(shares) == {"mlp", "mlp_wide"}
     assert sum(share["weight"] for share in shares.values()) == pytest.approx(1)
     oof = pd.read_parquet(run.artifacts / "oof_predictions.parquet")
@@ -36,6 +37,7 @@ def test_the_candidates_and_their_blend_are_runs_and_are_found_again(job):
     score = job.competition.metric.score(target, oof[list(schema.labels)].to_numpy())
     assert run.metrics["cv_score"] == pytest.approx(score)
     told = closing(job, trained, trained[-1], seconds=1.0)
+    assert f"temperature {found['temperature']:.2f}\n" in told
     for each in trained[:-1]:
         weight = shares[each.model]["weight"]
         assert f"{weight:.2f} {each.run.name}" in told
