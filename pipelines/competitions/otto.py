@@ -35,7 +35,7 @@ MLP = MLPConfig(
     input_dropout=0.4,
     dropout=0.3,
     members=2,
-    refit=6,
+    refit=3,
     epochs=20,
     patience=20,
     batch=512,
@@ -45,7 +45,7 @@ MLP = MLPConfig(
     precision=Precision.FAST,
 )
 SUMS = replace(  # overfit and unlike each other: poor by themselves, and what the others lack
-    MLP, width=512, pieces=None, sums=130, input_dropout=0.0, dropout=0.2, lr=3e-3, members=4, refit=8, monitor=ACCURACY
+    MLP, width=512, pieces=None, sums=130, input_dropout=0.0, dropout=0.2, lr=3e-3, members=4, refit=4, monitor=ACCURACY
 )
 LONG = replace(MLP, width=512, epochs=30, patience=30, members=4, refit=8)
 
