@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
 UNKNOWN = -1  # the target of a row whose label nobody knows
+PADDING, UNSEEN = 0, 1  # tokens
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,17 +61,19 @@ class TabularDataset(Dataset[tuple[Tensor, Tensor]]):
 class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
     """Rows of tokens of any length, end to end, so that memory is the tokens' and no more.
 
+    Token 0 (`PADDING`) fills up a batch and stands in no row; token 1 (`UNSEEN`) is any that was not learned.
+
     Attributes:
         input: int64 [tokens of all rows].
         offsets: int64 [rows + 1]; row i is input[offsets[i]:offsets[i + 1]].
         target: int64 [rows], the class, or -1 where it is unknown.
-        padding: the token that fills up a batch.
+        vectors: float32 [vocabulary, units], what is known of each token beforehand; NaN where nothing is.
     """
 
     input: Tensor
     offsets: Tensor
     target: Tensor
-    padding: int = 0
+    vectors: Tensor
 
     def __post_init__(self) -> None:
         if len(self.offsets) != len(self.target) + 1:
@@ -89,7 +92,7 @@ class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def to(self, device: torch.device | str) -> SequenceDataset:
         """The same rows on another device."""
-        moved = {name: getattr(self, name).to(device) for name in ("input", "offsets", "target")}
+        moved = {name: getattr(self, name).to(device) for name in ("input", "offsets", "target", "vectors")}
         return replace(self, **moved)
 
     def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -101,7 +104,10 @@ class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
             at = rows.to(self.input.device)
             tokens = [self[int(row)][0] for row in rows]
             lengths = self.offsets[at + 1] - self.offsets[at]
-            yield pad_sequence(tokens, batch_first=True, padding_value=self.padding), lengths, self.target[at]
+            yield pad_sequence(tokens, batch_first=True, padding_value=PADDING), lengths, self.target[at]
+
+
+Rows = TabularDataset | SequenceDataset
 
 
 def _order(rows: int, generator: torch.Generator | None) -> Tensor:
@@ -115,7 +121,7 @@ class Fold:
     `valid_rows`, int64 [valid rows], says where the valid rows stand among all train rows.
     """
 
-    train: TabularDataset
-    valid: TabularDataset
-    test: TabularDataset
+    train: Rows
+    valid: Rows
+    test: Rows
     valid_rows: Tensor

@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import clone
 
-from data.datasets import UNKNOWN, Fold, TabularDataset
-from data.errors import UsageError
+from data.datasets import UNKNOWN, Fold, Rows
 from data.tables import Tables
 
 ROW = "_row"  # a column beside the declared ones: which row it is, train rows first, then test rows
 
 
 class Encoder(Protocol):
-    """A scikit-learn transformer of rows to numbers.
+    """A scikit-learn transformer of rows to what a dataset is made of, such as numbers [rows, columns].
 
     It may have a method `prepare(tables)`, which gives an encoder that knows what is the same in every fold, as which
-    rows are alike; it is called once, and must not look at the target.
+    rows are alike; it is called once, and must not look at the target. It may have methods `origins()`, the names and
+    versions of what it reads beside the rows, and `notices()`, a line for each such thing that is not there.
 
     `fit_transform` of the train rows may differ from `transform` of others: features that use the target leave the
     row itself out of its own.
     """
 
-    cardinalities_: tuple[int, ...]  # learned: the codes of each of the last columns; () where there are none
-
-    def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:
-        """Learns from the train rows and gives their input, float32 [rows, columns]."""
+    def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> Any:
+        """Learns from the train rows and gives their input."""
         ...
 
-    def transform(self, rows: pd.DataFrame) -> np.ndarray:
-        """The input of rows that were not learned from, float32 [rows, columns]."""
+    def transform(self, rows: pd.DataFrame) -> Any:
+        """The input of rows that were not learned from, if there are any."""
+        ...
+
+    def dataset(self, found: Any, target: torch.Tensor) -> Rows:
+        """What `fit_transform` or `transform` gave, as a dataset; target int64 [rows].
+
+        Raises:
+            UsageError: it makes no sense, as numbers that are not finite.
+        """
         ...
 
 
@@ -48,6 +54,14 @@ class Recipe:
         """The recipe with that done which is the same in every fold."""
         prepare = getattr(self.encoder, "prepare", None)
         return self if prepare is None else Recipe(encoder=prepare(tables))
+
+    def origins(self) -> tuple[str, ...]:
+        """What the encoder reads beside the rows, by name and version."""
+        return tuple(self.encoder.origins()) if hasattr(self.encoder, "origins") else ()
+
+    def notices(self) -> tuple[str, ...]:
+        """A line for each such thing that is not there."""
+        return tuple(self.encoder.notices()) if hasattr(self.encoder, "notices") else ()
 
     def encode(self, tables: Tables, fold: int | None) -> Fold:
         """Fits on the train rows of a fold, and encodes those, the rows held out, and the test rows.
@@ -66,26 +80,13 @@ class Recipe:
         test = tables.test.assign(**{ROW: len(numbered) + np.arange(len(tables.test))})
         train = encoder.fit_transform(numbered[~held_out].reset_index(drop=True), target)
 
-        def dataset(input: np.ndarray, target: np.ndarray) -> TabularDataset:
-            values = np.ascontiguousarray(input, dtype=np.float32)
-            if not np.isfinite(values).all():
-                row, column = np.argwhere(~np.isfinite(values))[0]
-                raise UsageError(f"the recipe makes no finite number of row {row}, column {column} of its input")
-            return TabularDataset(
-                input=torch.from_numpy(values),
-                target=torch.from_numpy(target),
-                cardinalities=encoder.cardinalities_,
-            )
+        def dataset(found: Any, target: np.ndarray) -> Rows:
+            return encoder.dataset(found, torch.from_numpy(target))
 
         valid = numbered[held_out].reset_index(drop=True)
         return Fold(
             train=dataset(train, target),
-            valid=dataset(_transform(encoder, valid, train.shape[1]), tables.target[held_out]),
-            test=dataset(_transform(encoder, test, train.shape[1]), np.full(len(tables.test), UNKNOWN)),
+            valid=dataset(encoder.transform(valid), tables.target[held_out]),
+            test=dataset(encoder.transform(test), np.full(len(tables.test), UNKNOWN)),
             valid_rows=torch.from_numpy(np.flatnonzero(held_out)),
         )
-
-
-def _transform(encoder: Encoder, rows: pd.DataFrame, columns: int) -> np.ndarray:
-    """What `transform` gives; nothing for no rows, which scikit-learn refuses."""
-    return encoder.transform(rows) if len(rows) else np.empty((0, columns), dtype=np.float32)

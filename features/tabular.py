@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from data.datasets import TabularDataset
 from data.errors import UsageError
 from data.tables import Tables
 from features.recipe import Recipe
@@ -100,7 +102,16 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
 
     def transform(self, rows: pd.DataFrame) -> np.ndarray:
         """The input of other rows, float32 [rows, columns]."""
+        if not len(rows):  # scikit-learn refuses none
+            return np.empty((0, len(self.columns_)), dtype=np.float32)
         return self._matrix(self.pipeline_.transform(rows))
+
+    def dataset(self, found: np.ndarray, target: torch.Tensor) -> TabularDataset:
+        """See `Encoder`."""
+        if not np.isfinite(found).all():
+            row, column = np.argwhere(~np.isfinite(found))[0]
+            raise UsageError(f"the recipe makes no finite number of row {row}, column {column} of its input")
+        return TabularDataset(input=torch.from_numpy(found), target=target, cardinalities=self.cardinalities_)
 
     def _matrix(self, matrix: np.ndarray) -> np.ndarray:
         if self.embedded:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from models.network import Network
+    from models.pack import Form
 
 
 class Loss(StrEnum):
@@ -111,18 +112,14 @@ class Config(ABC):
             raise ValueError(f"takes positive rates, but got {self.lr=} {self.weight_decay=} {self.clip=}")
 
     @abstractmethod
-    def build(
-        self,
-        columns: int,
-        cardinalities: tuple[int, ...],
-        outputs: int,
-        generators: Sequence[torch.Generator],
-    ) -> Network:
+    def build(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> Network:
         """A pack of freshly drawn networks, one from each generator.
 
         Args:
-            columns: of the input, those that hold codes included.
-            cardinalities: the codes of each of the last columns.
+            form: of the inputs.
             outputs: logits a row.
             generators: one a network, on the CPU.
+
+        Raises:
+            UsageError: networks of this family take no inputs of that form.
         """

@@ -14,10 +14,10 @@ from data.metrics import Metric
 from models.config import Config
 from models.devices import matmul_precision, threads
 from models.epochs import Epoch, RefitEpoch
+from models.forms import form_of
 from models.keeping import Keep, Nowhere, State, part, prefixed
 from models.losses import outputs_of
 from models.memory import hold_freed_memory
-from models.pack import stack, width_of
 from models.selection import Best, DivergedError, Scorer
 from models.training import Training, generators_of, pack_generators, predict
 
@@ -103,13 +103,13 @@ class _Validation:
     ) -> None:
         self.folds, self.config, self.device = folds, config, device
         self.outputs = outputs_of(config.loss, classes)
-        self.width = width_of([fold.train for fold in folds])
+        self.form = form_of([fold.train for fold in folds])
         generators = pack_generators(seed, len(folds), config.members)
-        self.network = config.build(self.width.columns, self.width.cardinalities, self.outputs, generators).to(device)
+        self.network = config.build(self.form, self.outputs, generators).to(device)
         self.products = sum(parameter.numel() for parameter in self.network.parameters()) * config.batch  # a step
-        train = stack([fold.train for fold in folds], self.width, device)
+        train = self.form.stack([fold.train for fold in folds], device)
         self.training = Training(self.network, train, config, generators)
-        self.valid = stack([fold.valid for fold in folds], self.width, device).input
+        self.valid = self.form.stack([fold.valid for fold in folds], device)
         self.scorer = Scorer(folds, metric, config.monitor or metric)
         self.best = Best(self.network, self.scorer, classes)
         self.history: list[Epoch] = []
@@ -130,7 +130,7 @@ class _Validation:
     def test(self) -> Tensor:
         """The mean of the best networks of all folds, [test rows, classes]."""
         self.network.load_state_dict(self.best.weights)
-        rows = stack([fold.test for fold in self.folds], self.width, self.device).input
+        rows = self.form.stack([fold.test for fold in self.folds], self.device)
         return predict(self.network, rows, self.config).mean(dim=0)
 
     def crossfit(self, test: np.ndarray, refit_weights: State) -> CrossFit:
@@ -175,12 +175,11 @@ class _Refit:
         self.whole, self.config, self.device = whole, validation.config, validation.device
         self.done = prefixed("validation", validation.result())
         chosen = validation.best.epochs
-        self.width = width_of([whole.train])
+        self.form = form_of([whole.train])
         self.epochs = round(float(np.mean(chosen)))
         generators = generators_of(seed, len(chosen), self.config.refits)  # those of the fold after the last
-        shape = (self.width.columns, self.width.cardinalities, validation.outputs)
-        self.network = self.config.build(*shape, generators).to(self.device)
-        self.training = Training(self.network, stack([whole.train], self.width, self.device), self.config, generators)
+        self.network = self.config.build(self.form, validation.outputs, generators).to(self.device)
+        self.training = Training(self.network, self.form.stack([whole.train], self.device), self.config, generators)
 
     def run(self, watch: Callable[[RefitEpoch], None], keep: Keep) -> None:
         """Trains to the end."""
@@ -191,7 +190,7 @@ class _Refit:
 
     def test(self) -> Tensor:
         """Their mean, [test rows, classes]."""
-        return predict(self.network, stack([self.whole.test], self.width, self.device).input, self.config)[0]
+        return predict(self.network, self.form.stack([self.whole.test], self.device), self.config)[0]
 
     def restore(self, state: State) -> None:
         """Goes back to a state."""

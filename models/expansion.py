@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.pack import Pack
+from models.columns import ColumnPack
 
 TERMS = (2, 5)  # least and most numbers in a signed sum
 CHUNK = 2**14  # rows of which sums are computed at once
@@ -63,7 +63,7 @@ class Expansion(nn.Module):
         self.register_buffer("scale", torch.ones(nets, 1, sums))
 
     @torch.no_grad()
-    def fit(self, pack: Pack) -> Tensor:
+    def fit(self, pack: ColumnPack) -> Tensor:
         """Learns from the train rows of every fold; the positions of the outputs that stay, int64 [kept]."""
         members = len(self.terms) // len(pack.rows)
         own_rows = [pack.input[fold, :rows, : self.numbers] for fold, rows in enumerate(pack.rows)]

@@ -77,6 +77,11 @@ class Network(nn.Module):
     """A pack of `nets` networks of one shape; every parameter and buffer that is saved has the leading axis."""
 
     nets: int
+    sparse_rate: float = 1.0  # the learning rate of `sparse_parameters`, as a share of the others'
+
+    def sparse_parameters(self) -> list[nn.Parameter]:
+        """Those whose gradient is sparse, since a batch uses a few of their vectors only."""
+        return []
 
     def fit(self, pack: Pack) -> None:  # most families learn nothing here
         """Learns what is not trained, as the scale of an input, from the train rows of every fold.
@@ -89,7 +94,7 @@ class Network(nn.Module):
         """Logits.
 
         Args:
-            input: float32 [nets, rows, columns].
+            input: float32 [nets, rows, columns] of tables, int64 [nets, rows, tokens] of texts.
             noise: the dropout masks while training; None when predicting.
 
         Shape: [nets, rows, outputs]

@@ -9,12 +9,28 @@ import torch
 from torch import nn
 
 from models.config import Config, Optimizer, Schedule
+from models.network import Network
 
 DECAY = 0.25  # share of all steps in which the trapezoid falls
 
 
-def build_optimizer(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer of torch of that name; all of them work number by number, so packed networks do not meet in it."""
+def build_optimizers(config: Config, network: Network) -> list[torch.optim.Optimizer]:
+    """The optimizer of torch of that name, and SparseAdam for parameters whose gradient is sparse.
+
+    All of them work number by number, so packed networks do not meet in them. Each group of parameters has a `share`
+    of the learning rate.
+    """
+    sparse = network.sparse_parameters()
+    found = [_dense(config, [each for each in network.parameters() if not any(each is other for other in sparse)])]
+    if sparse:
+        found.append(torch.optim.SparseAdam(sparse, lr=config.lr))
+    for optimizer, share in zip(found, (1.0, network.sparse_rate), strict=False):
+        for group in optimizer.param_groups:
+            group["share"] = share
+    return found
+
+
+def _dense(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     lr, decay = config.lr, config.weight_decay
     match config.optimizer:
         case Optimizer.SGD:
@@ -47,9 +63,12 @@ def rate_at(config: Config, step: int, steps: int) -> float:
 def clip_gradients(parameters: Iterable[nn.Parameter], greatest: float) -> None:
     """Scales each network's gradient down to the norm `greatest`, as if it were alone (Pascanu et al., 2013).
 
+    Sparse gradients are left alone.
+
     Shape: parameters [nets, ...]
     """
-    gradients = [parameter.grad.flatten(1) for parameter in parameters if parameter.grad is not None]
+    dense = [each.grad for each in parameters if each.grad is not None and not each.grad.is_sparse]
+    gradients = [gradient.flatten(1) for gradient in dense]
     norm = torch.stack([gradient.square().sum(1) for gradient in gradients]).sum(0).sqrt()  # [nets]
     scale = (greatest / norm.clamp_min(1e-12)).clamp_max(1.0).unsqueeze(1)
     for gradient in gradients:

@@ -1,62 +1,62 @@
-"""Pack: the rows of several folds stacked on one device, and the batches that every network draws from its own."""
+"""Pack: the rows of several folds on one device, and the batches that every network draws from its own."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from data.datasets import UNKNOWN, TabularDataset
+from data.datasets import Rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class Width:
-    """The columns that all folds are brought to; a fold may have learned fewer."""
+class Form(ABC):
+    """What the inputs of all folds have in common, and so what a network is built for."""
 
-    numbers: int
-    cardinalities: tuple[int, ...]
+    @abstractmethod
+    def stack(self, datasets: Sequence[Rows], device: torch.device) -> Pack:
+        """The folds' datasets as a pack on the device."""
 
-    @property
-    def columns(self) -> int:
-        """All, those that hold codes included."""
-        return self.numbers + len(self.cardinalities)
-
-
-def width_of(datasets: Sequence[TabularDataset]) -> Width:
-    """The least width that holds every dataset."""
-    numbers = max(data.input.shape[1] - len(data.cardinalities) for data in datasets)
-    cardinalities = zip(*(data.cardinalities for data in datasets), strict=True)
-    return Width(numbers=numbers, cardinalities=tuple(map(max, cardinalities)))
+    @abstractmethod
+    def example(self, nets: int, rows: int) -> Tensor:
+        """An input of nothing in particular, [nets, rows, ...]."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pack:
-    """Datasets of one kind, one a fold, padded to one size.
+class Pack(ABC):
+    """Datasets of one kind, one a fold.
+
+    A row has a number, which counts over the folds' rows, each fold padded to the longest.
 
     Attributes:
-        input: float32 [folds, rows, columns].
         target: int64 [folds, rows]; -1 in the padding.
         rows: the true rows of each fold.
     """
 
-    input: Tensor
     target: Tensor
     rows: tuple[int, ...]
 
+    @abstractmethod
+    def input_of(self, rows: Tensor) -> Tensor:
+        """The input of rows by their numbers.
 
-def stack(datasets: Sequence[TabularDataset], width: Width, device: torch.device) -> Pack:
-    """Stacks the folds' datasets; missing columns of numbers are zeros, which a network learns nothing from."""
-    rows = tuple(len(data) for data in datasets)
-    stacked = torch.zeros(len(datasets), max(rows), width.columns)
-    target = torch.full((len(datasets), max(rows)), UNKNOWN)
-    for number, data in enumerate(datasets):
-        own = data.input.shape[1] - len(data.cardinalities)
-        stacked[number, : len(data), :own] = data.input[:, :own]
-        stacked[number, : len(data), width.numbers :] = data.input[:, own:]
-        target[number, : len(data)] = data.target
-    return Pack(input=stacked.to(device), target=target.to(device), rows=rows)
+        Shape: rows int64 [n], result [n, ...]
+        """
+
+    @abstractmethod
+    def drawn(self, fold: int, generator: torch.Generator) -> Tensor:
+        """An order of a fold's rows for one epoch, whose pieces become batches; int64 [rows of the fold]."""
+
+    @abstractmethod
+    def order_of(self, steps: int, epoch: int) -> list[int]:
+        """An order of an epoch's steps, the same for all networks."""
+
+    @abstractmethod
+    def parts(self, most: int) -> Iterator[Tensor]:
+        """Positions of all rows of every fold, int64 [folds, part], so that a part has about `most` numbers a fold."""
 
 
 class Batches:
@@ -80,29 +80,30 @@ class Batches:
         self.slots = torch.stack([_slots(rows, self.steps, most) for rows in pack.rows])  # [folds, steps, batch]
         held = self.slots < torch.tensor(pack.rows).view(-1, 1, 1)
         weight = held / held.sum(dim=2, keepdim=True).clamp_min(1)
-        self.weight = weight.repeat_interleave(self.members, dim=0).transpose(0, 1).to(pack.input.device)
+        self.weight = weight.repeat_interleave(self.members, dim=0).transpose(0, 1).to(pack.target.device)
 
-    def epoch(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """The row numbers of the pack, flattened over its folds, of every step, and their weights in a batch's mean.
+    def epoch(self, number: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """The numbers of the rows of every step of an epoch, and their weights in a batch's mean.
 
         Shape: a step has rows int64 [nets x batch], target int64 [nets, batch], weight float32 [nets, batch].
         """
-        nets, length = len(self.generators), self.pack.input.shape[1]
+        nets, length = len(self.generators), self.pack.target.shape[1]
         found = torch.empty(nets, *self.slots.shape[1:], dtype=torch.int64)
         for fold, rows in enumerate(self.pack.rows):
             own = slice(fold * self.members, (fold + 1) * self.members)
             order = torch.zeros(self.members, rows + 1, dtype=torch.int64)  # the last is what a slot of weight 0 finds
             for line, generator in zip(order, self.generators[own], strict=True):
-                torch.randperm(rows, generator=generator, out=line[:rows])
+                line[:rows] = self.pack.drawn(fold, generator)
+            order[:, rows] = order[:, 0]
             found[own] = order[:, self.slots[fold]].add_(fold * length)
-        at = found.transpose(0, 1).to(self.pack.input.device)  # [steps, nets, batch]
+        at = found.transpose(0, 1).to(self.pack.target.device)  # [steps, nets, batch]
         target = self.pack.target.flatten()[at].clamp_min(0)
-        return list(zip(at.flatten(1), target, self.weight, strict=True))
+        steps = list(zip(at.flatten(1), target, self.weight, strict=True))
+        return [steps[step] for step in self.pack.order_of(len(steps), number)]
 
     def input_of(self, rows: Tensor) -> Tensor:
-        """The input of a step's rows, float32 [nets, batch, columns]."""
-        found = self.pack.input.flatten(0, 1).index_select(0, rows)
-        return found.view(len(self.generators), -1, found.shape[1])
+        """The input of a step's rows, [nets, batch, ...]."""
+        return self.pack.input_of(rows).unflatten(0, (len(self.generators), -1))
 
 
 def _slots(rows: int, steps: int, most: int) -> Tensor:

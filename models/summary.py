@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.network import Network
+from models.pack import Form
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +20,8 @@ class Line:
     parameters: int  # of one network
 
 
-def summarize(network: Network, columns: int, rows: int = 1) -> list[Line]:
-    """Sends zeros [nets, rows, columns] through, and notes every layer in the order of its computation."""
+def summarize(network: Network, form: Form, rows: int = 1) -> list[Line]:
+    """Sends an example of so many rows through, and notes every layer in the order of its computation."""
     lines: list[Line] = []
 
     def note(name: str, layer: nn.Module, output: Tensor) -> None:
@@ -34,7 +35,7 @@ def summarize(network: Network, columns: int, rows: int = 1) -> list[Line]:
     ]
     try:
         with torch.no_grad():
-            network(torch.zeros(network.nets, rows, columns, device=next(network.parameters()).device))
+            network(form.example(network.nets, rows).to(next(network.parameters()).device))
     finally:
         for hook in hooks:
             hook.remove()

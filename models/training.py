@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +13,10 @@ from models.config import Config
 from models.keeping import State, part, prefixed
 from models.losses import probabilities, row_losses
 from models.network import Network, Noise
-from models.optimizers import build_optimizer, clip_gradients, rate_at
+from models.optimizers import build_optimizers, clip_gradients, rate_at
 from models.pack import Batches, Pack
 
-MOST_ROWS = 2**15  # of all networks together that one prediction computes at once
+MOST = 2**15  # rows of tables, or tokens of texts, of all networks together that one prediction computes at once
 
 
 def generators_of(seed: int, fold: int, members: int) -> list[torch.Generator]:
@@ -44,39 +45,45 @@ class Training:
         self.batches = Batches(pack, config.batch, generators)
         self.epochs = 0  # trained so far
         network.fit(pack)  # may leave parameters out
-        self.optimizer = build_optimizer(config, network.parameters())
+        self.optimizers = build_optimizers(config, network)
 
     def epoch(self) -> Tensor:
         """Trains one epoch; the mean loss of each network over it, float32 [nets], on the device."""
         config, network = self.config, self.network
         step, steps = self.epochs * self.batches.steps, self.batches.steps * config.epochs
-        device = self.batches.pack.input.device
+        device = self.batches.pack.target.device
         noise = Noise(self.generators, device)
         total = torch.zeros(network.nets, device=device)
-        for rows, target, weight in self.batches.epoch():
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate_at(config, step, steps)
+        for rows, target, weight in self.batches.epoch(self.epochs):
+            for group in self._groups():
+                group["lr"] = rate_at(config, step, steps) * group["share"]
             logits = network(self.batches.input_of(rows), noise)
             losses = row_losses(config.loss, logits, target, config.label_smoothing)
             loss = (losses * weight).sum(dim=1)  # [nets]
-            self.optimizer.zero_grad()
+            network.zero_grad()
             loss.sum().backward()
             if config.clip is not None:
                 clip_gradients(network.parameters(), config.clip)
-            self.optimizer.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
             total += loss.detach()
             step += 1
         self.epochs += 1
         return total / self.batches.steps
 
+    def _groups(self) -> list[dict[str, Any]]:
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
     def state(self) -> State:
         """All that the next epoch depends on."""
-        optimizer: State = {}
-        for number, own in self.optimizer.state_dict()["state"].items():
-            optimizer |= prefixed(str(number), {name: each for name, each in own.items() if each is not None})
+        optimizers: State = {}
+        for place, optimizer in enumerate(self.optimizers):
+            for number, own in optimizer.state_dict()["state"].items():
+                tensors = {name: torch.as_tensor(each) for name, each in own.items() if each is not None}
+                optimizers |= prefixed(f"{place}.{number}", tensors)
         return {
             **prefixed("network", self.network.state_dict()),
-            **prefixed("optimizer", optimizer),
+            **prefixed("optimizers", optimizers),
             "generators": torch.stack([generator.get_state() for generator in self.generators]),
             "epochs": torch.tensor(self.epochs),
         }
@@ -84,28 +91,30 @@ class Training:
     def restore(self, state: State) -> None:
         """Goes back to a state, so that the next epoch gives the same bytes as it gave then."""
         self.network.load_state_dict(part("network", state))
-        optimizer = self.optimizer.state_dict()
-        for name, tensor in part("optimizer", state).items():
-            number, _, field = name.partition(".")
-            optimizer["state"].setdefault(int(number), {})[field] = tensor
-        self.optimizer.load_state_dict(optimizer)
+        for place, optimizer in enumerate(self.optimizers):
+            own = optimizer.state_dict()
+            for name, tensor in part(f"optimizers.{place}", state).items():
+                number, _, field = name.partition(".")
+                whole = isinstance(optimizer, torch.optim.SparseAdam) and field == "step"  # it counts in Python
+                own["state"].setdefault(int(number), {})[field] = int(tensor) if whole else tensor
+            optimizer.load_state_dict(own)
         for generator, own in zip(self.generators, state["generators"], strict=True):
             generator.set_state(own.clone())  # torch reads from the start of the storage
         self.epochs = int(state["epochs"])
 
 
 @torch.no_grad()
-def predict(network: Network, input: Tensor, config: Config) -> Tensor:
-    """The mean of the members' probabilities in every fold.
-
-    Shape: input [folds, rows, columns], result [folds, rows, classes]
-    """
-    folds, _, columns = input.shape
+def predict(network: Network, pack: Pack, config: Config) -> Tensor:
+    """The mean of the members' probabilities in every fold, float32 [folds, rows, classes]."""
+    folds, longest = pack.target.shape
     members = network.nets // folds
-    size = max(1, MOST_ROWS // network.nets)
-    found = []
-    for rows in input.split(size, dim=1):
-        packed = rows.unsqueeze(1).expand(-1, members, -1, -1).reshape(network.nets, rows.shape[1], columns)
-        shares = probabilities(config.loss, network(packed))  # [nets, rows, classes]
-        found.append(shares.view(folds, members, *shares.shape[1:]).mean(dim=1))
-    return torch.cat(found, dim=1)
+    first = torch.arange(folds, device=pack.target.device).unsqueeze(1) * longest
+    orders, found = [], []
+    for at in pack.parts(MOST // network.nets):
+        rows = pack.input_of((at + first).flatten()).unflatten(0, at.shape)  # [folds, part, ...]
+        shares = probabilities(config.loss, network(rows.repeat_interleave(members, dim=0)))  # [nets, part, classes]
+        found.append(shares.unflatten(0, (folds, members)).mean(dim=1))
+        orders.append(at)
+    order = torch.cat(orders, dim=1).unsqueeze(2)
+    predicted = torch.cat(found, dim=1)
+    return torch.empty_like(predicted).scatter_(1, order.expand_as(predicted), predicted)

@@ -12,9 +12,9 @@ from data.tables import Tables
 from models.config import Config
 from models.crossfit import CrossFit, crossfit
 from models.epochs import Epoch, RefitEpoch
+from models.forms import form_of
 from models.keeping import Keep
 from models.losses import outputs_of
-from models.pack import width_of
 from models.summary import summarize, text_of
 from models.training import pack_generators
 from pipelines.competition import Candidate, Competition
@@ -61,8 +61,8 @@ def fit(
 
 def summary(competition: Competition, encoded: Encoded, config: Config) -> str:
     """The layers of the pack that `fit` trains, their output shapes and parameters."""
-    width = width_of([fold.train for fold in encoded.folds])
+    form = form_of([fold.train for fold in encoded.folds])
     generators = pack_generators(0, len(encoded.folds), config.members)
     outputs = outputs_of(config.loss, len(competition.schema.classes))
-    network = config.build(width.columns, width.cardinalities, outputs, generators)
-    return text_of(summarize(network, width.columns, config.batch), network.nets)
+    network = config.build(form, outputs, generators)
+    return text_of(summarize(network, form, config.batch), network.nets)

@@ -29,15 +29,20 @@ def ingest_key(name: str, data_hash: str) -> str:
     return _digest(name, data_hash, rooms_source("data"), parts_source(name, INGESTED))
 
 
-def train_key(name: str, data_hash: str, model: str, config: Config, seed: int, device: str) -> str:
-    """The key of a training: what the config holds, and all that the competition's file makes it of."""
+def train_key(
+    name: str, data_hash: str, model: str, config: Config, seed: int, device: str, origins: Sequence[str] = ()
+) -> str:
+    """The key of a training: what the config holds, and all that the competition's file makes it of.
+
+    `origins` are what the recipe reads beside the rows.
+    """
     said = (f"{setting}={value}" for setting, value in sorted(settings(config).items()))
     return _digest(
         ingest_key(name, data_hash),
         rooms_source("features", "models"),
         parts_source(name, TRAINED, model),
         syntax((FOLDER.parent / "fitting.py").read_text()),
-        *(model, type(config).__name__, *said, f"seed={seed}", f"device={device}"),
+        *(model, type(config).__name__, *said, f"seed={seed}", f"device={device}", *origins),
     )
 
 
@@ -47,7 +52,7 @@ def blend_key(blended: Sequence[str]) -> str:
 
 
 def settings(config: Config) -> dict[str, Setting]:
-    """A config's fields as plain values: an enum by its value, a metric by its name."""
+    """A config's fields as plain values: an enum by its value, several by theirs, a metric by its name."""
     values = {field.name: getattr(config, field.name) for field in fields(config)}
     return {name: _plain(value) for name, value in values.items()}
 
@@ -57,9 +62,11 @@ def _plain(value: object) -> Setting:
         return value.name
     if isinstance(value, Enum):
         return str(value.value)
+    if isinstance(value, tuple):
+        return " ".join(str(_plain(each)) for each in value)
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    raise TypeError(f"a config's field is a number, a text, an enum or a metric, but got {value!r}")
+    raise TypeError(f"a config's field is a number, a text, an enum, some of them or a metric, but got {value!r}")
 
 
 def rooms_source(*rooms: str) -> str:

@@ -117,7 +117,10 @@ def train(job: Job, ingested: Ingested | None = None) -> Trained:
     device = resolve(job.device)
     ingested = ingested or ingest(job)
     where = device.type + ("-rounded" if rounds(candidate.config.precision, device) else "")
-    key = keys.train_key(job.name, ingested.tables.data_hash, model, candidate.config, job.seed, where)
+    recipe = candidate.recipe or job.competition.recipe
+    key = keys.train_key(
+        job.name, ingested.tables.data_hash, model, candidate.config, job.seed, where, recipe.origins()
+    )
     tracker = Tracker(job.home.mlruns)
     found = finished(job, ingested, key, tracker)
     run = found or _train_anew(job, model, candidate, device, ingested, key, tracker)
@@ -155,6 +158,11 @@ def _train_anew(
         "versions": versions(),
     }
     params = {"family": type(config).__name__, "folds": competition.split.folds, **keys.settings(config)}
+    recipe = candidate.recipe or competition.recipe
+    for notice in recipe.notices():
+        console.warn(notice)
+    if recipe.origins():
+        tags["origins"] = ", ".join(recipe.origins())
     encoded = fitting.encode(competition, found, candidate)
     layers = fitting.summary(competition, encoded, config)
     checkpoint = Checkpoint(job.home.checkpoints / f"{ingested.label}-{model}-{key[:16]}.safetensors")

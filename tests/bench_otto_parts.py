@@ -15,9 +15,11 @@ from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from models.mlp import MLP, MLPConfig, PackedLinear
+from models.columns import ColumnPack, Columns
+from models.layers import PackedLinear
+from models.mlp import MLP, MLPConfig
 from models.network import Noise, drawn_uniform
-from models.pack import Pack
+from models.pack import Form, Pack
 
 HORIZON = 200  # steps that the mean of weights looks back
 
@@ -68,17 +70,18 @@ class Quantiles(TransformerMixin, BaseEstimator):
 class TabMConfig(MLPConfig):
     """Members of a fold that share their weights and differ by adapters (Gorishniy et al., 2025)."""
 
-    def build(self, columns, cardinalities, outputs, generators) -> MLP:  # noqa: ARG002
-        return TabM(self, columns, outputs, generators)
+    def build(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> MLP:
+        assert isinstance(form, Columns)
+        return TabM(self, form, outputs, generators)
 
 
 class TabM(MLP):
     """Every layer's weight is the fold's; its input and output are scaled by vectors of the member's own."""
 
-    def __init__(self, config: TabMConfig, columns: int, outputs: int, generators: Sequence[torch.Generator]) -> None:
-        super().__init__(config, columns, (), outputs, generators)
+    def __init__(self, config: TabMConfig, form: Columns, outputs: int, generators: Sequence[torch.Generator]) -> None:
+        super().__init__(config, form, outputs, generators)
         self.groups = self.nets // config.members
-        inside = sum(self.expansion.widths) if self.expansion is not None else columns
+        inside = sum(self.expansion.widths) if self.expansion is not None else form.columns
         widths = [inside, *[config.width] * config.depth]
         first = generators[:: config.members]
         self.shared = nn.ParameterList(drawn_uniform(first, 1 / math.sqrt(a), a, b) for a, b in pairwise(widths))
@@ -91,6 +94,7 @@ class TabM(MLP):
 
     def fit(self, pack: Pack) -> None:
         if self.expansion is not None:
+            assert isinstance(pack, ColumnPack)
             kept = self.expansion.fit(pack)
             self.shared[0] = nn.Parameter(self.shared[0].detach()[:, kept])
             self.scale_in[0] = nn.Parameter(self.scale_in[0].detach()[:, :, kept])
@@ -116,15 +120,17 @@ class PeriodicConfig(MLPConfig):
     frequencies: int = 8  # of a number
     spread: float = 0.3  # of the frequencies at the start
 
-    def build(self, columns, cardinalities, outputs, generators) -> MLP:  # noqa: ARG002
-        return Periodic(self, columns, outputs, generators)
+    def build(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> MLP:
+        assert isinstance(form, Columns)
+        return Periodic(self, form, outputs, generators)
 
 
 class Periodic(MLP):
     """[sine and cosine of every frequency, the number itself,] then an MLP."""
 
-    def __init__(self, config: PeriodicConfig, columns: int, outputs: int, generators) -> None:
-        super().__init__(config, columns, (), outputs, generators)
+    def __init__(self, config: PeriodicConfig, form: Columns, outputs: int, generators) -> None:
+        super().__init__(config, form, outputs, generators)
+        columns = form.columns
         drawn = [torch.randn(1, columns, config.frequencies, generator=each) for each in generators]
         self.frequencies = nn.Parameter(config.spread * torch.stack(drawn))
         inside = columns * (1 + 2 * config.frequencies)
@@ -139,8 +145,9 @@ class Periodic(MLP):
 class AveragedConfig(MLPConfig):
     """Predicts with a running mean of its weights (Polyak and Juditsky, 1992)."""
 
-    def build(self, columns, cardinalities, outputs, generators) -> MLP:
-        return Averaged(self, columns, cardinalities, outputs, generators)
+    def build(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> MLP:
+        assert isinstance(form, Columns)
+        return Averaged(self, form, outputs, generators)
 
 
 class Averaged(MLP):

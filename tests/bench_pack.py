@@ -14,9 +14,9 @@ import torch
 
 from data.datasets import Fold
 from models.config import Config
+from models.forms import form_of
 from models.losses import outputs_of
 from models.mlp import MLPConfig
-from models.pack import stack, width_of
 from models.training import Training, generators_of, pack_generators, predict
 from pipelines.competition import find
 from pipelines.fitting import encode
@@ -73,12 +73,12 @@ def one_after_another(folds: Sequence[Fold], config: Config) -> torch.Tensor:
 
 
 def _trained(folds: Sequence[Fold], config: Config, generators: Sequence[torch.Generator]) -> torch.Tensor:
-    width = width_of([fold.train for fold in folds])
-    network = config.build(width.columns, width.cardinalities, outputs_of(config.loss, 2), generators)
-    training = Training(network, stack([fold.train for fold in folds], width, CPU), config, generators)
+    form = form_of([fold.train for fold in folds])
+    network = config.build(form, outputs_of(config.loss, 2), generators)
+    training = Training(network, form.stack([fold.train for fold in folds], CPU), config, generators)
     for _ in range(config.epochs):
         training.epoch()
-    return predict(network, stack([fold.valid for fold in folds], width, CPU).input, config)
+    return predict(network, form.stack([fold.valid for fold in folds], CPU), config)
 
 
 def section() -> str:

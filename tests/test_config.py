@@ -11,8 +11,8 @@ import torch
 from data.metrics import ACCURACY
 from models.config import Loss, Optimizer, Schedule
 from models.crossfit import crossfit
+from models.forms import form_of
 from models.mlp import Activation, MLPConfig
-from models.pack import stack, width_of
 from models.training import Training, generators_of, pack_generators
 from tests.toy import folds_of
 
@@ -54,12 +54,12 @@ def test_a_seed_gives_the_same_bytes(config):
 def test_a_network_alone_equals_the_same_network_in_the_pack(config):
     folds = folds_of()
     data = [fold.train for fold in folds]
-    width = width_of(data)
+    form = form_of(data)
     device = torch.device("cpu")
 
     def trained(datasets, generators):
-        network = config.build(width.columns, width.cardinalities, 1 if config.loss is Loss.BINARY else 2, generators)
-        training = Training(network, stack(datasets, width, device), config, generators)
+        network = config.build(form, 1 if config.loss is Loss.BINARY else 2, generators)
+        training = Training(network, form.stack(datasets, device), config, generators)
         losses = [training.epoch() for _ in range(config.epochs)]
         return network, torch.stack(losses)
 

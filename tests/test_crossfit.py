@@ -12,9 +12,9 @@ from data.datasets import Fold
 from data.metrics import ACCURACY, LOG_LOSS
 from models.config import Loss, Optimizer
 from models.crossfit import crossfit
+from models.forms import form_of
 from models.losses import outputs_of
 from models.mlp import MLPConfig
-from models.pack import stack, width_of
 from models.selection import DivergedError
 from models.training import pack_generators, predict
 from tests.toy import folds_of
@@ -102,10 +102,10 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_bytes(optimizer, stop):
 def test_the_kept_weights_give_the_kept_predictions():
     folds = folds_of(rows=90, noise=2.0)
     fit = crossfit(folds, None, CONFIG, 2, ACCURACY)
-    width = width_of([fold.train for fold in folds])
-    network = CONFIG.build(width.columns, (), outputs_of(CONFIG.loss, 2), pack_generators(0, 3, CONFIG.members))
+    form = form_of([fold.train for fold in folds])
+    network = CONFIG.build(form, outputs_of(CONFIG.loss, 2), pack_generators(0, 3, CONFIG.members))
     network.load_state_dict(fit.weights)
-    found = predict(network, stack([fold.valid for fold in folds], width, torch.device("cpu")).input, CONFIG)
+    found = predict(network, form.stack([fold.valid for fold in folds], torch.device("cpu")), CONFIG)
     for fold, shares in zip(folds, found.numpy(), strict=True):
         np.testing.assert_allclose(shares[: len(fold.valid)], fit.oof[fold.valid_rows], atol=1e-6)
 

@@ -14,6 +14,7 @@ SEQUENCES = SequenceDataset(
     input=torch.arange(1, 12),
     offsets=torch.tensor([0, *torch.tensor(LENGTHS).cumsum(0).tolist()]),
     target=torch.arange(5),
+    vectors=torch.zeros(12, 2),
 )
 
 
@@ -67,4 +68,4 @@ def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="input"):
         TabularDataset(input=torch.zeros(3, 2), target=torch.zeros(2))
     with pytest.raises(ValueError, match="one offset more"):
-        SequenceDataset(input=torch.zeros(3), offsets=torch.zeros(3), target=torch.zeros(3))
+        SequenceDataset(input=torch.zeros(3), offsets=torch.zeros(3), target=torch.zeros(3), vectors=torch.zeros(3, 0))

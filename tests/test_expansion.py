@@ -8,20 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.datasets import TabularDataset
+from models.columns import ColumnPack, Columns
 from models.expansion import Expansion
-from models.pack import Pack, stack, width_of
 from models.training import pack_generators
 
 MEMBERS = 2
 CLOSE = 1e-5
 
 
-def pack_of(*folds: torch.Tensor) -> Pack:
+def pack_of(*folds: torch.Tensor) -> ColumnPack:
     data = [TabularDataset(input=rows, target=torch.zeros(len(rows), dtype=torch.int64)) for rows in folds]
-    return stack(data, width_of(data), torch.device("cpu"))
+    return Columns.of(data).stack(data, torch.device("cpu"))
 
 
-def fitted(pack: Pack, pieces: int, sums: int) -> Expansion:
+def fitted(pack: ColumnPack, pieces: int, sums: int) -> Expansion:
     generators = pack_generators(0, len(pack.rows), MEMBERS)
     expansion = Expansion(pack.input.shape[2], 0, pieces, sums, generators)
     expansion.fit(pack)

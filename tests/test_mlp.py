@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from models.columns import Columns
 from models.mlp import Activation, MLPConfig
 from models.network import Noise
 from models.summary import summarize, text_of
@@ -20,8 +21,12 @@ TORCHS = {
 }
 
 
+def form(columns=COLUMNS, cardinalities=()) -> Columns:
+    return Columns(numbers=columns - len(cardinalities), cardinalities=cardinalities)
+
+
 def build(config, columns=COLUMNS, cardinalities=()):
-    return config.build(columns, cardinalities, OUTPUTS, generators_of(0, 0, NETS))
+    return config.build(form(columns, cardinalities), OUTPUTS, generators_of(0, 0, NETS))
 
 
 def separate(network, net: int, activation: Activation) -> nn.Sequential:
@@ -91,7 +96,7 @@ def test_dropout_of_a_network_is_the_same_alone_and_packed():
 
 def test_the_summary_tells_layers_shapes_and_parameters():
     network = build(MLPConfig(width=6, depth=2, embedding=2), columns=3, cardinalities=(4, 3))
-    lines = summarize(network, columns=3, rows=ROWS)
+    lines = summarize(network, form(3, (4, 3)), rows=ROWS)
     assert [(line.layer, line.shape, line.parameters) for line in lines] == [
         ("embedding PackedEmbedding", (NETS, ROWS, 5), 7 * 2),
         ("hidden.0 PackedLinear", (NETS, ROWS, 6), 5 * 6 + 6),

@@ -11,7 +11,8 @@ from torch import nn
 
 from models.config import Optimizer, Schedule
 from models.mlp import MLPConfig
-from models.optimizers import build_optimizer, clip_gradients, rate_at
+from models.network import Network
+from models.optimizers import build_optimizers, clip_gradients, rate_at
 
 CONFIG = MLPConfig(lr=0.1, warmup=0.1, weight_decay=0.01, momentum=0.8)
 TORCHS = {
@@ -23,12 +24,39 @@ TORCHS = {
 }
 
 
+class Bare(Network):
+    """A network of one parameter, and maybe of a sparse one."""
+
+    sparse_rate = 0.5
+
+    def __init__(self, parameter: nn.Parameter, sparse: nn.Parameter | None = None) -> None:
+        super().__init__()
+        self.parameter, self.sparse = parameter, sparse
+
+    def sparse_parameters(self) -> list[nn.Parameter]:
+        return [] if self.sparse is None else [self.sparse]
+
+    def forward(self, input, noise=None):
+        raise NotImplementedError
+
+
+def test_parameters_of_a_sparse_gradient_have_an_optimizer_and_a_rate_of_their_own():
+    network = Bare(nn.Parameter(torch.zeros(1, 2)), nn.Parameter(torch.zeros(1, 3, 2)))
+    dense, sparse = build_optimizers(CONFIG, network)
+    assert isinstance(sparse, torch.optim.SparseAdam)
+    held = [[parameter for group in each.param_groups for parameter in group["params"]] for each in (dense, sparse)]
+    assert [len(each) for each in held] == [1, 1]
+    assert held[0][0] is network.parameter
+    assert held[1][0] is network.sparse
+    assert [each.param_groups[0]["share"] for each in (dense, sparse)] == [1.0, 0.5]
+
+
 @pytest.mark.parametrize("name", list(Optimizer))
 def test_a_step_is_the_step_of_torchs_own_optimizer(name):
     family, options = TORCHS[name]
     ours, theirs = (nn.Parameter(torch.linspace(-1, 1, 6).view(2, 3)) for _ in range(2))
     pair = [
-        (ours, build_optimizer(replace(CONFIG, optimizer=name), [ours])),
+        (ours, *build_optimizers(replace(CONFIG, optimizer=name), Bare(ours))),
         (theirs, family([theirs], lr=0.1, weight_decay=0.01, **options)),
     ]
     for _ in range(5):

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.datasets import TabularDataset
-from models.pack import Batches, stack, width_of
+from models.columns import Columns
+from models.forms import form_of
+from models.pack import Batches
 from models.training import generators_of, pack_generators
 
 
@@ -20,11 +22,11 @@ def dataset(rows: int, columns: int = 2, first: int = 0) -> TabularDataset:
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=4), st.integers(1, 50), st.integers(1, 3))
 def test_every_network_sees_its_own_rows_once_an_epoch(sizes, batch, members):
     data = [dataset(rows, first=1000 * fold) for fold, rows in enumerate(sizes)]
-    pack = stack(data, width_of(data), torch.device("cpu"))
+    pack = form_of(data).stack(data, torch.device("cpu"))
     generators = pack_generators(0, len(sizes), members)
     batches = Batches(pack, batch, generators)
     seen: list[list[int]] = [[] for _ in generators]
-    for rows, target, weight in batches.epoch():
+    for rows, target, weight in batches.epoch(0):
         assert weight.shape[1] <= batch
         inputs = batches.input_of(rows)
         for net in range(len(generators)):
@@ -39,8 +41,8 @@ def test_every_network_sees_its_own_rows_once_an_epoch(sizes, batch, members):
 
 def test_epochs_and_members_differ_in_order():
     data = [dataset(50)]
-    batches = Batches(stack(data, width_of(data), torch.device("cpu")), 10, generators_of(0, 0, 2))
-    first, second = batches.epoch()[0][1], batches.epoch()[0][1]
+    batches = Batches(form_of(data).stack(data, torch.device("cpu")), 10, generators_of(0, 0, 2))
+    first, second = batches.epoch(0)[0][1], batches.epoch(1)[0][1]
     assert not torch.equal(first[0], first[1])
     assert not torch.equal(first[0], second[0])
 
@@ -48,6 +50,6 @@ def test_epochs_and_members_differ_in_order():
 def test_codes_stay_last_when_a_narrow_fold_is_padded():
     wide = TabularDataset(input=torch.tensor([[1.0, 2, 7]]), target=torch.zeros(1).long(), cardinalities=(8,))
     narrow = TabularDataset(input=torch.tensor([[1.0, 3]]), target=torch.zeros(1).long(), cardinalities=(4,))
-    width = width_of([wide, narrow])
-    assert (width.columns, width.cardinalities) == (3, (8,))
-    assert stack([wide, narrow], width, torch.device("cpu")).input.tolist() == [[[1, 2, 7]], [[1, 0, 3]]]
+    form = Columns.of([wide, narrow])
+    assert (form.columns, form.cardinalities) == (3, (8,))
+    assert form.stack([wide, narrow], torch.device("cpu")).input.tolist() == [[[1, 2, 7]], [[1, 0, 3]]]

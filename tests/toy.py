@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from pandera.pandas import Check, Column, DataFrameSchema
 
-from data.datasets import Fold, TabularDataset
+from data.datasets import UNSEEN, Fold, SequenceDataset, TabularDataset
 from data.schema import Schema
 from data.sources import RawFiles, Source
 from data.splits import Split
@@ -104,6 +104,38 @@ def folds_of(
 
     def dataset(chosen: torch.Tensor) -> TabularDataset:
         return TabularDataset(input=x[chosen], target=target[chosen])
+
+    return [
+        Fold(
+            train=dataset(fold != number),
+            valid=dataset(fold == number),
+            test=dataset(fold == 0),
+            valid_rows=torch.where(fold == number)[0],
+        )
+        for number in range(folds)
+    ]
+
+
+def text_folds(rows: int = 120, folds: int = 3, units: int = 0, seed: int = 0) -> list[Fold]:
+    """Folds of texts of 1 to 9 of 16 words, good and bad ones; the class is whether the last of them is good.
+
+    With units, half of the words have a vector beforehand.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    lengths = torch.randint(1, 10, (rows,), generator=generator)
+    texts = [torch.randint(UNSEEN + 1, UNSEEN + 17, (int(length),), generator=generator) for length in lengths]
+    vectors = torch.full((UNSEEN + 17, units), torch.nan)
+    vectors[::2] = torch.randn(vectors[::2].shape, generator=generator)
+    fold = torch.arange(rows) % folds
+
+    def dataset(chosen: torch.Tensor) -> SequenceDataset:
+        own = [text for text, mine in zip(texts, chosen, strict=True) if mine]
+        return SequenceDataset(
+            input=torch.cat(own),
+            offsets=torch.tensor([0, *map(len, own)]).cumsum(0),
+            target=torch.tensor([int(text[-1] % 2) for text in own]),
+            vectors=vectors,
+        )
 
     return [
         Fold(

@@ -1,0 +1,172 @@
+"""Texts to tokens: words are learned from train rows, and known words keep what is known of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from importlib import metadata
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from data.datasets import UNSEEN
+from data.errors import BadDataError, UnavailableError, UsageError
+from data.tables import Tables, ingest
+from features.lexicons import Afinn, TextBlob, Vader, WordLlama
+from features.text import text
+from features.vectors import GloVe, WordVectors
+from tests.toy import SCHEMA, SPLIT, TOY
+
+ODD = ["None", "", "   ", "\U0001f600 great \U0001f600", "one, two,three", "a\u00a0b", "NaN null", "x" * 5000]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed(WordVectors):
+    """Vectors of a few words; not there when there are none."""
+
+    words: tuple[tuple[str, float], ...] = ()
+
+    def origin(self) -> str | None:
+        return "listed 1.0" if self.words else None
+
+    def find(self, words):
+        known = dict(self.words)
+        return np.array([[known.get(word, np.nan)] * 2 for word in words], dtype=np.float32).reshape(-1, 2)
+
+
+def encoded(train: list[str], test: list[str], **arguments):
+    encoder = text("phrase", **arguments).encoder
+    found = encoder.fit_transform(pd.DataFrame({"phrase": train}), np.zeros(len(train)))
+    others = encoder.transform(pd.DataFrame({"phrase": test}))
+    blank = torch.zeros(len(train)).long(), torch.zeros(len(test)).long()
+    return encoder, encoder.dataset(found, blank[0]), encoder.dataset(others, blank[1])
+
+
+def tables_of_texts(train: list[str], test: list[str]) -> Tables:
+    """Tables of two folds."""
+    return replace(
+        ingest(TOY.raw, SCHEMA, SPLIT),
+        train=pd.DataFrame({"phrase": train}),
+        test=pd.DataFrame({"phrase": test}),
+        target=np.arange(len(train)) % 2,
+        fold=(np.arange(len(train)) % 2).astype(np.int8),
+    )
+
+
+def words_of(encoder, data) -> list[list[str]]:
+    named = ["<padding>", "<unseen>", *encoder.words_]
+    return [[named[token] for token in row.tolist()] for row, _ in (data[number] for number in range(len(data)))]
+
+
+def test_words_of_train_rows_are_learned_and_others_are_unseen():
+    encoder, train, test = encoded(["The film", "a Film"], ["the cat", "dog"])
+    assert words_of(encoder, train) == [["the", "film"], ["a", "film"]]
+    assert words_of(encoder, test) == [["the", "<unseen>"], ["<unseen>"]]
+    assert len(encoder.words_) == 3
+    assert encoded(["The the"], [""], lower=False)[1].input.unique().numel() == 2
+
+
+def test_a_text_without_words_is_a_word_of_its_own():
+    encoder, train, test = encoded(["good", "", "  "], ["", "bad"])
+    assert words_of(encoder, train) == [["good"], [""], [""]]
+    assert words_of(encoder, test) == [[""], ["<unseen>"]]
+    assert encoded(["good"], [""])[2].input.tolist() == [UNSEEN]
+
+
+def test_rare_words_are_unseen_unless_something_is_known_of_them():
+    known = Listed(words=(("rare", 1.0), ("other", 2.0)))
+    encoder, train, _ = encoded(["common rare odd", "common"], ["other"], least=2, vectors=[known])
+    assert words_of(encoder, train) == [["common", "rare", "<unseen>"], ["common"]]
+    rare = encoder.vectors_[2 + encoder.words_.index("rare")]
+    assert rare.tolist() == [1.0, 1.0]
+    assert np.isnan(encoder.vectors_[[0, 1, 2 + encoder.words_.index("common")]]).all()
+
+
+def test_words_of_other_rows_keep_their_vector():
+    known = Listed(words=(("cat", 1.0), ("nowhere", 2.0)))
+    tables = tables_of_texts(["the film", "a film", "the dog", "a dog"], ["the cat", "the bird"])
+    recipe = text("phrase", vectors=[known]).prepare(tables)
+    fold = recipe.encode(tables, 0)
+    (cat,) = fold.test[0][0][1:].tolist()
+    assert fold.test.vectors[cat].tolist() == [1.0, 1.0]
+    assert fold.test[1][0][1] == UNSEEN
+    assert len(fold.train.vectors) == len(fold.test.vectors) == max(fold.train.input.max(), cat) + 1
+    assert recipe.origins() == ("listed 1.0",)
+    assert text("phrase", vectors=[Listed()]).origins() == ()
+
+
+def test_texts_are_cut_after_the_longest():
+    _, train, test = encoded(["a b c d", "a"], ["word " * 20_000], longest=3)
+    assert train.offsets.diff().tolist() == [3, 1]
+    assert test.offsets.diff().tolist() == [3]
+
+
+def test_odd_texts_have_tokens():
+    encoder, train, test = encoded(ODD, ODD)
+    assert torch.equal(train.input, test.input)
+    assert (train.offsets.diff() > 0).all()
+    assert "none" in encoder.words_
+    assert "\U0001f600" in encoder.words_
+
+
+def test_wrong_arguments_are_refused():
+    with pytest.raises(ValueError, match="least=0"):
+        text("phrase", least=0)
+    with pytest.raises(UsageError, match="'phrase', but there are words"):
+        text("phrase").encoder.fit_transform(pd.DataFrame({"words": ["a"]}), np.zeros(1))
+
+
+def test_a_file_of_vectors_is_read_in_gloves_format(tmp_path, monkeypatch):
+    file = tmp_path / "vectors.txt"
+    file.write_text("film 1 2 3\n. . . 4 5 6\ncaf\u00e9 7 8 9\n", encoding="utf-8")
+    monkeypatch.setenv("WORD_VECTORS", str(file))
+    found = GloVe().find(["caf\u00e9", "cat", ". . .", "film"])
+    np.testing.assert_array_equal(found, [[7, 8, 9], [np.nan] * 3, [4, 5, 6], [1, 2, 3]])
+    origin = GloVe().origin()
+    assert origin.startswith("vectors.txt ")
+    file.write_text("3 3\n" + file.read_text(encoding="utf-8"), encoding="utf-8")  # as word2vec writes it
+    np.testing.assert_array_equal(GloVe().find(["film"]), [[1, 2, 3]])
+    assert GloVe().origin() != origin
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [("film 1 2\ncat 3\n", "row 2: 2 cells"), ("film 1 x\n", "'film' is not made of numbers"), ("film\n", "row 1")],
+)
+def test_a_broken_file_of_vectors_is_named_with_its_row(tmp_path, monkeypatch, content, what):
+    file = tmp_path / "vectors.txt"
+    file.write_text(content)
+    monkeypatch.setenv("WORD_VECTORS", str(file))
+    with pytest.raises(BadDataError, match=what):
+        GloVe().find(["film", "cat"])
+    monkeypatch.setenv("WORD_VECTORS", str(tmp_path / "none.txt"))
+    with pytest.raises(UnavailableError, match=r"none\.txt: there is no such file"):
+        GloVe().origin()
+
+
+SOURCES = {GloVe(): 50, Vader(): 2, Afinn(): 1, TextBlob(): 2, WordLlama(units=8): 8}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_the_packages_know_good_words_from_bad_ones(source):
+    words = ["wonderful", "terrible", "table", "wonderful"]
+    found = source.find(words)
+    assert found.shape == (4, SOURCES[source])
+    assert found.dtype == np.float32
+    assert np.array_equal(found[0], found[3])
+    assert np.abs(found[0] - found[1]).max() > 0.1
+    np.testing.assert_allclose(source.find(words[:1]), found[:1], atol=1e-6)  # whatever else is looked up
+    assert source.origin() == f"{source.package} {metadata.version(source.package)}"
+
+
+def test_a_package_that_is_not_installed_adds_nothing(monkeypatch):
+    monkeypatch.delenv("WORD_VECTORS", raising=False)
+    monkeypatch.setattr(GloVe, "package", "no-such-package")
+    assert GloVe().origin() is None
+    (notice,) = text("phrase", vectors=[GloVe(), Vader()]).notices()
+    assert (
+        notice == "no GloVe (pip install no-such-package, or name a file by WORD_VECTORS): words are learned without it"
+    )
+    _, train, _ = encoded(["good film"], ["film"], vectors=[GloVe()])
+    assert train.vectors.shape == (4, 0)
