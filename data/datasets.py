@@ -68,12 +68,16 @@ class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
         offsets: int64 [rows + 1]; row i is input[offsets[i]:offsets[i + 1]].
         target: int64 [rows], the class, or -1 where it is unknown.
         vectors: float32 [vocabulary, units], what is known of each token beforehand; NaN where nothing is.
+        context: int8 [places, units], what is known of tokens in their texts; datasets may share it.
+        places: int64 [rows], where the context of a row's first token stands.
     """
 
     input: Tensor
     offsets: Tensor
     target: Tensor
     vectors: Tensor
+    context: Tensor
+    places: Tensor
 
     def __post_init__(self) -> None:
         if len(self.offsets) != len(self.target) + 1:
@@ -92,7 +96,8 @@ class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
 
     def to(self, device: torch.device | str) -> SequenceDataset:
         """The same rows on another device."""
-        moved = {name: getattr(self, name).to(device) for name in ("input", "offsets", "target", "vectors")}
+        names = ("input", "offsets", "target", "vectors", "context", "places")
+        moved = {name: getattr(self, name).to(device) for name in names}
         return replace(self, **moved)
 
     def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

@@ -81,7 +81,8 @@ class WordLlama(WordVectors):
         turned = table @ np.linalg.eigh(table.T @ table)[1][:, ::-1][:, : self.units]
         turned *= SPREAD / turned.std()
         parts = [each.ids for each in tokenizer.encode_batch(list(words), add_special_tokens=False)]
-        return np.stack([turned[ids].mean(axis=0) if ids else 0 * turned[0] for ids in parts])
+        means = [turned[ids].mean(axis=0) if ids else 0 * turned[0] for ids in parts]
+        return np.array(means, dtype=np.float32).reshape(-1, self.units)
 
 
 def rows_of(rated: Mapping[str, tuple[float, ...]], words: Sequence[str], units: int) -> np.ndarray:

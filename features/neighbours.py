@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 from data.errors import UsageError
 from data.tables import Tables
 from features.nca import column_weights
-from features.recipe import ROW
+from features.recipe import ROW, Workshop
 
 MOST_KNOWN = 2**16  # train rows among which neighbours are looked for; of more, so many are drawn
 SPARE = 4.0  # standard deviations of how many of a row's neighbours a fold holds out
@@ -87,7 +87,7 @@ class Neighbours(TransformerMixin, BaseEstimator):
         """The columns that are added."""
         return [f"near_{k}_{number}" for k in self.ks for number in range(classes)]
 
-    def prepare(self, tables: Tables) -> Neighbours:
+    def prepare(self, tables: Tables, workshop: Workshop) -> Neighbours:  # noqa: ARG002
         """Looks for the neighbours of all rows among all train rows, so that no fold need look."""
         if self.distance is Distance.LEARNED:
             return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,12 +17,30 @@ from data.tables import Tables
 ROW = "_row"  # a column beside the declared ones: which row it is, train rows first, then test rows
 
 
+Make = Callable[[Callable[[float], None]], np.ndarray]  # is told whom to tell what share is done
+
+
+class Workshop:
+    """Where a recipe is prepared; this one keeps nothing.
+
+    Args:
+        device: where to compute what is worth it.
+    """
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+
+    def array(self, key: str, make: Make) -> np.ndarray:  # noqa: ARG002  # for those that keep
+        """What `make` makes; a key names one content for all times."""
+        return make(lambda share: None)  # noqa: ARG005
+
+
 class Encoder(Protocol):
     """A scikit-learn transformer of rows to what a dataset is made of, such as numbers [rows, columns].
 
-    It may have a method `prepare(tables)`, which gives an encoder that knows what is the same in every fold, as which
-    rows are alike; it is called once, and must not look at the target. It may have methods `origins()`, the names and
-    versions of what it reads beside the rows, and `notices()`, a line for each such thing that is not there.
+    It may have a method `prepare(tables, workshop)`, which gives an encoder that knows what is the same in every fold,
+    as which rows are alike; it is called once, and must not look at the target. It may have methods `origins()`, the
+    names and versions of what it reads beside the rows, and `notices()`, a line for each such thing that is not there.
 
     `fit_transform` of the train rows may differ from `transform` of others: features that use the target leave the
     row itself out of its own.
@@ -50,10 +69,15 @@ class Recipe:
 
     encoder: Encoder
 
-    def prepare(self, tables: Tables) -> Recipe:
+    @property
+    def text(self) -> str | None:
+        """The column whose words are read; None where there is none."""
+        return getattr(self.encoder, "column", None)
+
+    def prepare(self, tables: Tables, workshop: Workshop) -> Recipe:
         """The recipe with that done which is the same in every fold."""
         prepare = getattr(self.encoder, "prepare", None)
-        return self if prepare is None else Recipe(encoder=prepare(tables))
+        return self if prepare is None else Recipe(encoder=prepare(tables, workshop))
 
     def origins(self) -> tuple[str, ...]:
         """What the encoder reads beside the rows, by name and version."""

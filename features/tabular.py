@@ -16,7 +16,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from data.datasets import TabularDataset
 from data.errors import UsageError
 from data.tables import Tables
-from features.recipe import Recipe
+from features.recipe import Recipe, Workshop
 
 
 def tabular(
@@ -77,9 +77,9 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         self.embedded = embedded
         self.derive = derive
 
-    def prepare(self, tables: Tables) -> TabularEncoder:
+    def prepare(self, tables: Tables, workshop: Workshop) -> TabularEncoder:
         """See `Encoder`: the same with each derived transformer prepared that can be."""
-        derive = tuple(each.prepare(tables) if hasattr(each, "prepare") else each for each in self.derive)
+        derive = tuple(each.prepare(tables, workshop) if hasattr(each, "prepare") else each for each in self.derive)
         return clone(self).set_params(derive=derive)
 
     def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:

@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from data.datasets import UNSEEN, SequenceDataset
 from data.errors import UsageError
 from data.tables import Tables
-from features.recipe import Recipe
-from features.vectors import WordVectors
+from features.context import MiniLM
+from features.recipe import ROW, Recipe, Workshop
+from features.vectors import Packaged, WordVectors
 
 LONGEST = 256  # words of a text
 NONE = ""  # the one word of a text without any
@@ -27,7 +28,9 @@ def text(
     lower: bool = True,
     least: int = 1,
     longest: int = LONGEST,
+    ngrams: int = 1,
     vectors: Sequence[WordVectors] = (),
+    context: MiniLM | None = None,
 ) -> Recipe:
     """A recipe for one column of texts, whose words are parted by blanks.
 
@@ -37,32 +40,54 @@ def text(
         least: how often a word stands in the train rows, at least, to be learned; a rarer one is as unseen, if no
             vector is known of it.
         longest: words that a text is cut after.
+        ngrams: 2 makes tokens of all pairs of words side by side too, after the words, 3 of threes; those that were
+            not learned are left out.
         vectors: what is known of words beforehand, side by side; a source that is not installed adds nothing.
+        context: what makes vectors of words in their text; nothing where it is not installed.
     """
-    if least < 1 or longest < 1:
-        raise ValueError(f"takes words that stand somewhere and texts of some, but got {least=} {longest=}")
-    return Recipe(encoder=TextEncoder(column, lower, least, longest, tuple(vectors)))
+    if least < 1 or longest < 1 or ngrams < 1:
+        raise ValueError(f"takes words that stand somewhere and texts of some, but got {least=} {longest=} {ngrams=}")
+    if ngrams > 1 and context is not None:
+        raise ValueError(f"takes the context of single words, but got {ngrams=}")
+    return Recipe(encoder=TextEncoder(column, lower, least, longest, ngrams, tuple(vectors), context))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Known:
-    """Words and their vectors."""
+    """Words and their vectors, and the context of all rows."""
 
     words: pd.Index
     vectors: np.ndarray  # float32 [words, units]; NaN where nothing is known
+    context: np.ndarray  # int8 [words of all rows, units]
+    places: np.ndarray  # int64 [rows], of a row's first word
+
+    def __deepcopy__(self, memo: object) -> Known:
+        """Nothing changes it, so that a cloned encoder need not copy it."""
+        return self
 
     def of(self, words: Sequence[str]) -> np.ndarray:
         """The vectors of some of them, float32 [words, units]."""
         return self.vectors[self.words.get_indexer(pd.Index(words, dtype=str))]
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Encoded:
+    """Rows as tokens."""
+
+    tokens: np.ndarray  # int64 [tokens], end to end
+    offsets: np.ndarray  # int64 [rows + 1]
+    context: np.ndarray  # int8 [places, units]
+    places: np.ndarray  # int64 [rows], of the context of a row's first token
+
+
 class TextEncoder(TransformerMixin, BaseEstimator):
     """The transformer behind `text`, with its arguments.
 
-    What it makes of rows are their tokens, end to end, int64 [tokens], and the offsets, int64 [rows + 1].
+    What it makes of rows are `Encoded`.
 
     Attributes:
-        words_: the learned words, from token 2 on: those of the train rows, then those that have a vector only.
+        words_: the learned words, from token 2 on: those of the train rows, then those that have a vector only, then
+            the learned n-grams.
         vectors_: float32 [tokens, units], NaN where nothing is known.
     """
 
@@ -72,71 +97,109 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         lower: bool = True,
         least: int = 1,
         longest: int = LONGEST,
+        ngrams: int = 1,
         vectors: tuple[WordVectors, ...] = (),
+        context: MiniLM | None = None,
         known: Known | None = None,
     ) -> None:
         self.column = column
         self.lower = lower
         self.least = least
         self.longest = longest
+        self.ngrams = ngrams
         self.vectors = vectors
+        self.context = context
         self.known = known
 
-    def prepare(self, tables: Tables) -> TextEncoder:
-        """See `Encoder`: the same with the vectors of all words of train and test looked up."""
-        rows = pd.concat([tables.train, tables.test])
-        return clone(self).set_params(
-            known=self._look_up(sorted({word for words in self._split(rows) for word in words}))
-        )
+    def prepare(self, tables: Tables, workshop: Workshop) -> TextEncoder:
+        """See `Encoder`: the same with all that is known of the words of train and test looked up."""
+        texts = self._split(pd.concat([tables.train, tables.test]))
+        return clone(self).set_params(known=self._look_up(texts, workshop))
 
     def origins(self) -> list[str]:
         """See `Encoder`."""
-        return [origin for each in self.vectors if (origin := each.origin()) is not None]
+        return [origin for each in self._sources() if (origin := each.origin()) is not None]
 
     def notices(self) -> list[str]:
         """See `Encoder`."""
-        return [f"{each.missing}: words are learned without it" for each in self.vectors if each.origin() is None]
+        return [f"{each.missing}: words are learned without it" for each in self._sources() if each.origin() is None]
 
-    def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # noqa: ARG002
+    def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> Encoded:  # noqa: ARG002
         """Learns the words of the train rows; their tokens."""
         texts = self._split(rows)
         count = Counter(word for words in texts for word in words)
         learned = sorted(word for word, times in count.items() if times >= self.least)
-        known = self.known or self._look_up(sorted(count))
+        known = self.known or self._look_up(texts, Workshop())
         given = known.words[~np.isnan(known.vectors).all(axis=1)] if known.vectors.size else known.words[:0]
-        self.words_ = (*learned, *sorted(set(given) - set(learned)))
-        reserved = np.full((UNSEEN + 1, known.vectors.shape[1]), np.nan, dtype=np.float32)
-        self.vectors_ = np.concatenate([reserved, known.of(self.words_)])
-        return self._tokens(texts)
+        words = (*learned, *sorted(set(given) - set(learned)))
+        count = Counter(ngram for text in texts for ngram in self._ngrams(text))
+        ngrams = sorted(ngram for ngram, times in count.items() if times >= self.least)
+        self.words_ = (*words, *ngrams)
+        nothing = np.full((UNSEEN + 1 + len(ngrams), known.vectors.shape[1]), np.nan, dtype=np.float32)
+        self.vectors_ = np.concatenate([nothing[: UNSEEN + 1], known.of(words), nothing[UNSEEN + 1 :]])
+        return self._encoded(rows, texts, known)
 
     def fit(self, rows: pd.DataFrame, target: np.ndarray) -> TextEncoder:
         """Learns the words of the train rows."""
         self.fit_transform(rows, target)
         return self
 
-    def transform(self, rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    def transform(self, rows: pd.DataFrame) -> Encoded:
         """The tokens of other rows."""
-        return self._tokens(self._split(rows))
+        texts = self._split(rows)
+        return self._encoded(rows, texts, self.known or self._look_up(texts, Workshop()))
 
-    def dataset(self, found: tuple[np.ndarray, np.ndarray], target: torch.Tensor) -> SequenceDataset:
+    def dataset(self, found: Encoded, target: torch.Tensor) -> SequenceDataset:
         """See `Encoder`."""
-        tokens, offsets = map(torch.from_numpy, found)
-        return SequenceDataset(input=tokens, offsets=offsets, target=target, vectors=torch.from_numpy(self.vectors_))
+        return SequenceDataset(
+            input=torch.from_numpy(found.tokens),
+            offsets=torch.from_numpy(found.offsets),
+            target=target,
+            vectors=torch.from_numpy(self.vectors_),
+            context=torch.from_numpy(found.context),
+            places=torch.from_numpy(found.places),
+        )
+
+    def _sources(self) -> tuple[Packaged, ...]:
+        return self.vectors if self.context is None else (*self.vectors, self.context)
 
     def _split(self, rows: pd.DataFrame) -> list[list[str]]:
         """Every text's words; the word of none where it has none."""
         if self.column not in rows:
             raise UsageError(f"the recipe names the column {self.column!r}, but there are {', '.join(rows.columns)}")
-        texts = rows[self.column].fillna("").astype(str)
-        texts = texts.str.lower() if self.lower else texts
-        return [words[: self.longest] or [NONE] for words in texts.str.split()]
+        cells = rows[self.column].fillna("").astype(str)
+        cells = cells.str.lower() if self.lower else cells
+        return [words[: self.longest] or [NONE] for words in cells.str.split()]
 
-    def _look_up(self, words: list[str]) -> Known:
+    def _ngrams(self, text: list[str]) -> list[str]:
+        """All that are longer than a word."""
+        return [" ".join(text[at : at + n]) for n in range(2, self.ngrams + 1) for at in range(len(text) + 1 - n)]
+
+    def _look_up(self, texts: list[list[str]], workshop: Workshop) -> Known:
+        words = sorted({word for text in texts for word in text})
         found = [each.find(words) for each in self.vectors if each.origin() is not None]
-        vectors = np.concatenate([np.empty((len(words), 0), dtype=np.float32), *found], axis=1)
-        return Known(words=pd.Index(words, dtype=str), vectors=vectors)
+        lengths = np.array([len(text) for text in texts], dtype=np.int64)
+        context = np.empty((lengths.sum(), 0), dtype=np.int8)
+        model = self.context
+        if model is not None and model.origin() is not None:
+            context = workshop.array(model.key(texts), lambda watch: model.encode(texts, workshop.device, watch))
+        return Known(
+            words=pd.Index(words, dtype=str),
+            vectors=np.concatenate([np.empty((len(words), 0), dtype=np.float32), *found], axis=1),
+            context=context,
+            places=lengths.cumsum() - lengths,
+        )
 
-    def _tokens(self, texts: list[list[str]]) -> tuple[np.ndarray, np.ndarray]:
+    def _encoded(self, rows: pd.DataFrame, texts: list[list[str]], known: Known) -> Encoded:
         token = {word: number for number, word in enumerate(self.words_, start=UNSEEN + 1)}
-        tokens = np.array([token.get(word, UNSEEN) for words in texts for word in words], dtype=np.int64)
-        return tokens, np.cumsum([0, *map(len, texts)])
+        found = [
+            [token.get(word, UNSEEN) for word in text]
+            + [token[ngram] for ngram in self._ngrams(text) if ngram in token]
+            for text in texts
+        ]
+        return Encoded(
+            tokens=np.array([one for tokens in found for one in tokens], dtype=np.int64),
+            offsets=np.cumsum([0, *map(len, found)]),
+            context=known.context,
+            places=known.places[rows[ROW].to_numpy()] if self.known is not None else known.places,
+        )

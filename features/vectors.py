@@ -21,10 +21,10 @@ ENDS = 2**20  # bytes of a file's beginning and of its end that its name in a ke
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordVectors(ABC):
-    """A source of vectors; what it is made of may not be there."""
+class Packaged:
+    """Something that a package on the index holds; it may not be installed."""
 
-    package: ClassVar[str]  # on the package index
+    package: ClassVar[str]
 
     @property
     def missing(self) -> str:
@@ -37,6 +37,10 @@ class WordVectors(ABC):
             return f"{self.package} {metadata.version(self.package)}"
         except metadata.PackageNotFoundError:
             return None
+
+
+class WordVectors(Packaged, ABC):
+    """A source of vectors of words, the same wherever a word stands."""
 
     @abstractmethod
     def find(self, words: Sequence[str]) -> np.ndarray:

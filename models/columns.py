@@ -60,8 +60,8 @@ class ColumnPack(Pack):
     input: Tensor
 
     def input_of(self, rows: Tensor) -> Tensor:
-        """See `Pack.input_of`; float32 [n, columns]."""
-        return self.input.flatten(0, 1).index_select(0, rows)
+        """See `Pack.input_of`; float32 [nets, rows, columns]."""
+        return self.input.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
     def drawn(self, fold: int, generator: torch.Generator) -> Tensor:
         """See `Pack.drawn`."""

@@ -17,7 +17,7 @@ from models.epochs import Epoch, RefitEpoch
 from models.forms import form_of
 from models.keeping import Keep, Nowhere, State, part, prefixed
 from models.losses import outputs_of
-from models.memory import hold_freed_memory
+from models.memory import give_back_freed_memory, hold_freed_memory
 from models.selection import Best, DivergedError, Scorer
 from models.training import Training, generators_of, pack_generators, predict
 
@@ -120,6 +120,7 @@ class _Validation:
             watch(epoch)
         while self.training.epochs < self.config.epochs and not all(self.best.stopped):
             losses = self.training.epoch()
+            give_back_freed_memory()
             oof = self.scorer.rows_of(predict(self.network, self.valid, self.config))
             self.history.append(self.scorer.epoch(self.training.epochs, float(losses.mean()), oof))
             self.best.update(self.history[-1], oof, self.config.patience)
@@ -185,6 +186,7 @@ class _Refit:
         """Trains to the end."""
         while self.training.epochs < self.epochs:
             losses = self.training.epoch()
+            give_back_freed_memory()
             watch(RefitEpoch(number=self.training.epochs, of=self.epochs, train_loss=float(losses.mean())))
             keep.save(lambda: {**self.done, **prefixed("refit", self.training.state())})
 

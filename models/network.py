@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,11 +91,11 @@ class Network(nn.Module):
         """
 
     @abstractmethod
-    def forward(self, input: Tensor, noise: Noise | None = None) -> Tensor:
+    def forward(self, input: Any, noise: Noise | None = None) -> Tensor:
         """Logits.
 
         Args:
-            input: float32 [nets, rows, columns] of tables, int64 [nets, rows, tokens] of texts.
+            input: of a family's form: float32 [nets, rows, columns] of tables, or `models.tokens.Texts`.
             noise: the dropout masks while training; None when predicting.
 
         Shape: [nets, rows, outputs]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,8 +22,8 @@ class Form(ABC):
         """The folds' datasets as a pack on the device."""
 
     @abstractmethod
-    def example(self, nets: int, rows: int) -> Tensor:
-        """An input of nothing in particular, [nets, rows, ...]."""
+    def example(self, nets: int, rows: int) -> Any:
+        """An input of nothing in particular, as `Pack.input_of` gives them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,11 +41,8 @@ class Pack(ABC):
     rows: tuple[int, ...]
 
     @abstractmethod
-    def input_of(self, rows: Tensor) -> Tensor:
-        """The input of rows by their numbers.
-
-        Shape: rows int64 [n], result [n, ...]
-        """
+    def input_of(self, rows: Tensor) -> Any:
+        """What a network takes of rows, by their numbers, int64 [nets, rows]."""
 
     @abstractmethod
     def drawn(self, fold: int, generator: torch.Generator) -> Tensor:
@@ -85,7 +83,7 @@ class Batches:
     def epoch(self, number: int) -> list[tuple[Tensor, Tensor, Tensor]]:
         """The numbers of the rows of every step of an epoch, and their weights in a batch's mean.
 
-        Shape: a step has rows int64 [nets x batch], target int64 [nets, batch], weight float32 [nets, batch].
+        Shape: a step has rows int64 [nets, batch], target int64 [nets, batch], weight float32 [nets, batch].
         """
         nets, length = len(self.generators), self.pack.target.shape[1]
         found = torch.empty(nets, *self.slots.shape[1:], dtype=torch.int64)
@@ -98,12 +96,8 @@ class Batches:
             found[own] = order[:, self.slots[fold]].add_(fold * length)
         at = found.transpose(0, 1).to(self.pack.target.device)  # [steps, nets, batch]
         target = self.pack.target.flatten()[at].clamp_min(0)
-        steps = list(zip(at.flatten(1), target, self.weight, strict=True))
+        steps = list(zip(at, target, self.weight, strict=True))
         return [steps[step] for step in self.pack.order_of(len(steps), number)]
-
-    def input_of(self, rows: Tensor) -> Tensor:
-        """The input of a step's rows, [nets, batch, ...]."""
-        return self.pack.input_of(rows).unflatten(0, (len(self.generators), -1))
 
 
 def _slots(rows: int, steps: int, most: int) -> Tensor:

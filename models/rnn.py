@@ -19,9 +19,11 @@ from models.layers import MOST_DROPOUT, PackedLinear, RectifiedDropout
 from models.network import Network, Noise, drawn_uniform
 from models.pack import Form, Pack
 from models.scans import GRUScan, LSTMScan, RNNScan
-from models.tokens import TokenPack, Tokens
+from models.tokens import Texts, TokenPack, Tokens
 
 LARGE = 1e9  # beyond any state
+SAMPLE = 20_000  # tokens that axes are learned from
+SPREAD = 0.3  # standard deviation along the axes, about that of GloVe's numbers
 SMALL = 0.1  # bound of the vectors of tokens that nothing is known of
 
 
@@ -52,12 +54,13 @@ class RNNConfig(Config):
 
     cell: Cell = Cell.LSTM
     width: int = 96  # units of a layer and direction
-    layers: int = 1
+    layers: int = 1  # 0: none, so that a bag of tokens is left
     bidirectional: bool = True
     pooling: tuple[Pool, ...] = (Pool.LAST, Pool.MEAN, Pool.MAX)
     bag: bool = True  # the tokens' own vectors are pooled too, by mean and max
     head: int = 128  # units of the hidden layer after the pooling; 0: none
     embedding: int = 50  # units of a token's vector where none are given
+    context: int = 128  # units that what is known of a token in its text is brought to
     tuned: float = 0.5  # learning rate of the vectors, as a share of lr; 0: those that are given stay as they are
     dropout: float = 0.3  # of the pooled states, and after the hidden layer
     input_dropout: float = 0.15  # of the vectors' units and between layers, the same for all tokens of a row
@@ -65,12 +68,14 @@ class RNNConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, least in (("width", 1), ("layers", 1), ("head", 0), ("embedding", 1), ("tuned", 0)):
+        for name, least in (("width", 1), ("layers", 0), ("head", 0), ("embedding", 1), ("tuned", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"takes {name} of {least} or more, but got {name}={getattr(self, name)}")
         for name in ("dropout", "input_dropout", "word_dropout"):
             if not 0 <= getattr(self, name) <= MOST_DROPOUT:
                 raise ValueError(f"takes {name} from 0 to {MOST_DROPOUT}, but got {name}={getattr(self, name)}")
+        if not self.layers and not self.bag:
+            raise ValueError(f"takes layers or a bag, but got {self.layers=} {self.bag=}")
         if not isinstance(self.cell, Cell):
             raise ValueError(f"takes a Cell, but got cell={self.cell!r}")
         if not self.pooling or not all(isinstance(pool, Pool) for pool in self.pooling):
@@ -97,13 +102,16 @@ class RNN(Network):
         self.sparse_rate = config.tuned
         units = form.units or config.embedding
         self.embedding = TokenVectors(form, units, config.tuned > 0, generators)
+        self.axes = PrincipalAxes(form.context, config.context, self.nets) if form.context else None
+        units += self.axes.units if self.axes is not None else 0
         across = config.directions * config.width
         self.recurrence = nn.ModuleList(
             Recurrence(config.cell, inside, config.width, config.directions, generators)
-            for inside in (units, *[across] * (config.layers - 1))
+            for inside in (units, *[across] * (config.layers - 1))[: config.layers]
         )
-        self.pool = Pooling(config.pooling, config.directions, config.width, generators)
-        pooled = len(config.pooling) * across + 2 * units * config.bag
+        pools = config.pooling if config.layers else ()
+        self.pool = Pooling(pools, config.directions, config.width, generators)
+        pooled = len(pools) * across + 2 * units * config.bag
         self.hidden = PackedLinear(pooled, config.head, generators) if config.head else None
         self.output = PackedLinear(config.head or pooled, outputs, generators)
 
@@ -112,37 +120,52 @@ class RNN(Network):
         return self.embedding.learned()
 
     def fit(self, pack: Pack) -> None:
-        """See `Network.fit`: takes over the vectors that are known."""
+        """See `Network.fit`: takes over the vectors that are known, and learns the axes of the context."""
         assert isinstance(pack, TokenPack)
         self.embedding.take(pack.vectors)
+        if self.axes is not None:
+            self.axes.fit(pack)
 
-    def forward(self, input: Tensor, noise: Noise | None = None) -> Tensor:
+    def forward(self, input: Texts, noise: Noise | None = None) -> Tensor:
         """See `Network.forward`."""
         config = self.config
-        lengths = (input != PADDING).sum(dim=2).clamp_min(1)  # [nets, rows]
-        tokens = input.transpose(1, 2)  # [nets, tokens, rows]
-        if noise is not None and config.word_dropout:
-            kept, _ = noise.kept((*input.shape[:2], self.longest), config.word_dropout)
-            tokens = tokens.where((kept[:, :, : input.shape[2]].transpose(1, 2) > 0) | (tokens == PADDING), UNSEEN)
-        x = self._same_for_all_tokens(self.embedding(tokens), noise)  # [nets, tokens, rows, units]
+        lengths = (input.tokens != PADDING).sum(dim=1).clamp_min(1)  # [nets, rows]
+        x = self._same_for_all_tokens(self._vectors(input, noise), noise)  # [nets, tokens, rows, units]
         back = _backwards(lengths, x.shape[1]) if config.bidirectional else None
         held = _held(lengths, x.shape[1])
-        bag = [_mean(x, held), Greatest.apply(x, held)] if config.bag else []
+        pooled = [_mean(x, held), Greatest.apply(x, held)] if config.bag else []
         states = x.new_empty(0)
         for number, layer in enumerate(self.recurrence):
             assert isinstance(layer, Recurrence)
             if number:
                 x = self._same_for_all_tokens(layer.joined(states, back), noise)
             states = layer(x, back)
-        pooled = torch.cat([self.pool(states, lengths, held), *bag], dim=2)
+        if len(self.recurrence):
+            pooled = [self.pool(states, lengths, held), *pooled]
+        return self._logits(torch.cat(pooled, dim=2), noise)
+
+    def _logits(self, pooled: Tensor, noise: Noise | None) -> Tensor:
+        """Through the hidden layer, if there is one; pooled [nets, rows, units]."""
+        p = self.config.dropout
         if noise is not None:
-            pooled = noise.dropout(pooled, config.dropout)
+            pooled = noise.dropout(pooled, p)
         if self.hidden is None:
             return self.output(pooled)
-        if noise is not None and config.dropout:
-            kept, scale = noise.kept((*pooled.shape[:2], config.head), config.dropout)
+        if noise is not None and p:
+            kept, scale = noise.kept((*pooled.shape[:2], self.config.head), p)
             return self.output(RectifiedDropout.apply(pooled, self.hidden.weight, self.hidden.bias, kept, scale))
         return self.output(self.hidden(pooled).relu())
+
+    def _vectors(self, input: Texts, noise: Noise | None) -> Tensor:
+        """What is known of each token, float32 [nets, tokens, rows, units]."""
+        tokens = input.tokens
+        context = [] if self.axes is None else [self.axes(input.context)]
+        if noise is not None and self.config.word_dropout:
+            kept, _ = noise.kept((self.nets, self.longest, tokens.shape[2]), self.config.word_dropout)
+            here = (kept[:, : tokens.shape[1]] > 0) | (tokens == PADDING)
+            tokens = tokens.where(here, UNSEEN)
+            context = [each * here.unsqueeze(3) for each in context]
+        return torch.cat([self.embedding(tokens), *context], dim=3)
 
     def _same_for_all_tokens(self, x: Tensor, noise: Noise | None) -> Tensor:
         """Drops units of a row (Gal and Ghahramani, 2016, https://arxiv.org/abs/1512.05287).
@@ -184,6 +207,42 @@ class TokenVectors(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Looks up."""
         return LookUp.apply(self.table, tokens)
+
+
+class PrincipalAxes(nn.Module):
+    """Numbers along the axes in which they differ most, learned from the train rows of each fold.
+
+    Shape: [nets, ..., inside] to [nets, ..., units]
+    """
+
+    def __init__(self, inside: int, units: int, nets: int) -> None:
+        super().__init__()
+        self.units = min(inside, units)
+        self.center: Tensor
+        self.axes: Tensor
+        self.register_buffer("center", torch.zeros(nets, 1, inside))
+        self.register_buffer("axes", torch.zeros(nets, inside, self.units))
+
+    @torch.no_grad()
+    def fit(self, pack: TokenPack) -> None:
+        """Learns from some tokens of every fold, as many of them as `SAMPLE` at most."""
+        members = len(self.axes) // len(pack.rows)
+        for fold, rows in enumerate(pack.rows):
+            own = slice(fold * members, (fold + 1) * members)
+            lengths, places = pack.lengths[fold, :rows], pack.places[fold, :rows]
+            ends = lengths.cumsum(dim=0)
+            chosen = torch.arange(0, int(ends[-1]), max(1, int(ends[-1]) // SAMPLE), device=ends.device)
+            row = torch.searchsorted(ends, chosen, right=True)
+            x = pack.context[places[row] + chosen - (ends - lengths)[row]].double()
+            center = x.mean(dim=0)
+            values, axes = torch.linalg.eigh((x - center).T @ (x - center) / len(x))
+            spread = values[-self.units :].clamp_min(1e-12).mean().sqrt()
+            self.center[own] = center.float()
+            self.axes[own] = (axes[:, -self.units :].flip(1) * (SPREAD / spread)).float()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Turns."""
+        return torch.baddbmm(-self.center @ self.axes, x.flatten(1, -2), self.axes).unflatten(1, x.shape[1:-1])
 
 
 class LookUp(torch.autograd.Function):

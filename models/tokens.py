@@ -19,17 +19,20 @@ class Tokens(Form):
 
     vocabulary: int  # tokens, those of the padding and of the unseen included
     units: int  # of the vectors that are known beforehand; 0: none are
+    context: int  # units of what is known of a token in its text; 0: nothing is
     longest: int  # tokens of a train row
 
     @staticmethod
     def of(datasets: Sequence[SequenceDataset]) -> Tokens:
         """The least form that holds every dataset."""
-        units = {data.vectors.shape[1] for data in datasets}
+        units = {(data.vectors.shape[1], data.context.shape[1]) for data in datasets}
         if len(units) > 1:
             raise ValueError(f"the vectors of all folds have the same units, but got {sorted(units)}")
+        ((of_vectors, of_context),) = units
         return Tokens(
             vocabulary=max(len(data.vectors) for data in datasets),
-            units=units.pop(),
+            units=of_vectors,
+            context=of_context,
             longest=max([1, *(int(data.offsets.diff().max()) for data in datasets if len(data))]),
         )
 
@@ -37,26 +40,65 @@ class Tokens(Form):
         """See `Form.stack`."""
         rows = tuple(len(data) for data in datasets)
         shape = (len(datasets), max(rows))
-        starts, lengths, target = torch.zeros(shape).long(), torch.zeros(shape).long(), torch.full(shape, UNKNOWN)
+        starts, lengths, places = (torch.zeros(shape, dtype=torch.int64) for _ in range(3))
+        target = torch.full(shape, UNKNOWN)
         vectors = torch.full((len(datasets), self.vocabulary, self.units), torch.nan)
-        tokens = []
-        first = 0
+        tokens, contexts, first = [], _Shared(), 0
         for number, data in enumerate(datasets):
             assert isinstance(data, SequenceDataset)
             starts[number, : len(data)] = first + data.offsets[:-1]
             lengths[number, : len(data)] = data.offsets.diff()
             target[number, : len(data)] = data.target
             vectors[number, : len(data.vectors)] = data.vectors
+            places[number, : len(data)] = data.places + contexts.add(data.context)
             tokens.append(data.input)
             first += len(data.input)
         tokens.append(torch.tensor([PADDING]))  # there is one to point at
-        parts = (torch.cat(tokens), starts, lengths, target, vectors)
-        names = ("tokens", "starts", "lengths", "target", "vectors")
+        parts = (torch.cat(tokens), starts, lengths, target, vectors, contexts.whole(), places)
+        names = ("tokens", "starts", "lengths", "target", "vectors", "context", "places")
         return TokenPack(rows=rows, **{name: part.to(device) for name, part in zip(names, parts, strict=True)})
 
-    def example(self, nets: int, rows: int) -> Tensor:
+    def example(self, nets: int, rows: int) -> Texts:
         """See `Form.example`: rows of one token."""
-        return torch.full((nets, rows, 1), UNSEEN)
+        return Texts(tokens=torch.full((nets, 1, rows), UNSEEN), context=torch.zeros(nets, 1, rows, self.context))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Texts:
+    """The input of rows of texts.
+
+    Attributes:
+        tokens: int64 [nets, longest of these rows, rows], padded at the end.
+        context: float32 [nets, longest, rows, units]; anything in the padding.
+    """
+
+    tokens: Tensor
+    context: Tensor
+
+    def to(self, device: torch.device) -> Texts:
+        """The same on another device."""
+        return Texts(tokens=self.tokens.to(device), context=self.context.to(device))
+
+
+class _Shared:
+    """Tensors end to end, equal ones once, for they may be large."""
+
+    def __init__(self) -> None:
+        self.parts: dict[tuple[int, int], tuple[int, Tensor]] = {}  # by where they lie: their place, and they
+        self.length = 0
+
+    def add(self, part: Tensor) -> int:
+        """Where the part begins."""
+        key = (part.data_ptr(), len(part))
+        if key not in self.parts:
+            self.parts[key] = (self.length, part)
+            self.length += len(part)
+        return self.parts[key][0]
+
+    def whole(self) -> Tensor:
+        """All of them; the part itself where there is one."""
+        parts = [part for _, part in self.parts.values()]
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,19 +110,27 @@ class TokenPack(Pack):
         starts: int64 [folds, rows], of a row in the tokens.
         lengths: int64 [folds, rows]; 0 in the padding.
         vectors: float32 [folds, vocabulary, units]; NaN where nothing is known.
+        context: int8 [places, units].
+        places: int64 [folds, rows], where the context of a row begins.
     """
 
     tokens: Tensor
     starts: Tensor
     lengths: Tensor
     vectors: Tensor
+    context: Tensor
+    places: Tensor
 
-    def input_of(self, rows: Tensor) -> Tensor:
-        """See `Pack.input_of`; int64 [n, longest of these rows], padded at the end."""
-        lengths = self.lengths.flatten()[rows].unsqueeze(1)
-        places = torch.arange(int(lengths.max().clamp_min(1)), device=rows.device)
-        at = (self.starts.flatten()[rows].unsqueeze(1) + places).clamp_max(len(self.tokens) - 1)
-        return torch.where(places < lengths, self.tokens[at], PADDING)
+    def input_of(self, rows: Tensor) -> Texts:
+        """See `Pack.input_of`."""
+        lengths, starts, places = (each.take(rows).unsqueeze(1) for each in (self.lengths, self.starts, self.places))
+        step = torch.arange(int(lengths.max().clamp_min(1)), device=rows.device).view(1, -1, 1)
+        held = step < lengths  # [nets, longest, rows]
+        tokens = self.tokens.take(torch.where(held, starts + step, len(self.tokens) - 1))  # the last one is padding
+        if not self.context.shape[1]:
+            return Texts(tokens=tokens, context=torch.zeros(*held.shape, 0, device=rows.device))
+        at = torch.where(held, places + step, 0)
+        return Texts(tokens=tokens, context=self.context.index_select(0, at.flatten()).float().unflatten(0, at.shape))
 
     def drawn(self, fold: int, generator: torch.Generator) -> Tensor:
         """See `Pack.drawn`: by length, rows of one length at random."""

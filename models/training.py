@@ -57,7 +57,7 @@ class Training:
         for rows, target, weight in self.batches.epoch(self.epochs):
             for group in self._groups():
                 group["lr"] = rate_at(config, step, steps) * group["share"]
-            logits = network(self.batches.input_of(rows), noise)
+            logits = network(self.batches.pack.input_of(rows), noise)
             losses = row_losses(config.loss, logits, target, config.label_smoothing)
             loss = (losses * weight).sum(dim=1)  # [nets]
             network.zero_grad()
@@ -111,8 +111,8 @@ def predict(network: Network, pack: Pack, config: Config) -> Tensor:
     first = torch.arange(folds, device=pack.target.device).unsqueeze(1) * longest
     orders, found = [], []
     for at in pack.parts(MOST // network.nets):
-        rows = pack.input_of((at + first).flatten()).unflatten(0, at.shape)  # [folds, part, ...]
-        shares = probabilities(config.loss, network(rows.repeat_interleave(members, dim=0)))  # [nets, part, classes]
+        rows = (at + first).repeat_interleave(members, dim=0)  # [nets, part]
+        shares = probabilities(config.loss, network(pack.input_of(rows)))  # [nets, part, classes]
         found.append(shares.unflatten(0, (folds, members)).mean(dim=1))
         orders.append(at)
     order = torch.cat(orders, dim=1).unsqueeze(2)

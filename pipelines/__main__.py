@@ -143,10 +143,11 @@ def summary(name: Name, model: Model = None, home: HomeFolder = None) -> None:
     from pipelines import stages
     from pipelines.fitting import encode
     from pipelines.fitting import summary as summarize
+    from pipelines.workshop import KeptWorkshop
 
     job = _job(name, home, model=model)
     candidate = job.competition.candidate(model)[1]
-    encoded = encode(job.competition, stages.ingest(job).tables, candidate)
+    encoded = encode(job.competition, stages.ingest(job).tables, candidate, KeptWorkshop(job.home.cache, "cpu"))
     print(summarize(job.competition, encoded, candidate.config))
 
 
@@ -163,6 +164,7 @@ def repeat(
     from models.devices import resolve
     from pipelines import stages
     from pipelines.repeat import repeat as fits_of
+    from pipelines.workshop import KeptWorkshop
 
     job = _job(name, home, model=model)
     metric = job.competition.metric.name
@@ -171,11 +173,48 @@ def repeat(
     tables = stages.ingest(job).tables
     seeds = range(first, first + times)
     _job(name, home, seed=seeds[-1])  # refuses what is no seed
-    for seed, fit in zip(seeds, fits_of(job.competition, tables, candidate, seeds, resolve(device)), strict=True):
+    where = resolve(device)
+    fits = fits_of(job.competition, tables, candidate, seeds, where, KeptWorkshop(job.home.cache, where))
+    for seed, fit in zip(seeds, fits, strict=True):
         scores.append(fit.score)
         print(f"seed {seed}: out-of-fold {metric} {fit.score:.4f}", flush=True)
     spread = f" +- {statistics.stdev(scores):.4f}" if times > 1 else ""
     print(f"mean of {times}: {statistics.mean(scores):.4f}{spread}")
+
+
+@app.command()
+def leaks(
+    name: Name,
+    model: Model = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    home: HomeFolder = None,
+) -> None:
+    """Measure how much a split that tears kin apart would flatter, on a small model."""
+    from models.devices import resolve
+    from pipelines import console, stages
+    from pipelines.leaks import measure, small
+    from pipelines.workshop import KeptWorkshop
+
+    job = _job(name, home, model=model, seed=seed)
+    competition, where = job.competition, resolve(device)
+    chosen, candidate = competition.candidate(model)
+    metric, group = competition.metric, competition.split.group
+    leak = measure(
+        competition,
+        stages.ingest(job).tables,
+        candidate,
+        seed=seed,
+        device=where,
+        workshop=KeptWorkshop(job.home.cache, where),
+        show=lambda title: console.progress(f"{name} {title}", metric, small(candidate).config.epochs),
+    )
+    better = leak.torn - leak.kept if metric.greater_is_better else leak.kept - leak.torn
+    print(f"{name} {chosen}, one small network a fold: out-of-fold {metric.name}")
+    print(f"  {leak.kept:.4f}  rows of one {group} in one fold")
+    print(f"  {leak.torn:.4f}  rows in folds at random")
+    print(f"A naive split would {'flatter' if better > 0 else 'not flatter'}: it looks {abs(better):.4f} "
+          f"{'better' if better > 0 else 'worse'} than rows of a {group} that nobody has seen.")  # fmt: skip
 
 
 @app.command()

@@ -48,7 +48,7 @@ def write(folder: Path, competition: Competition, tables: Tables, config: Config
 def write_predictions(
     folder: Path, competition: Competition, tables: Tables, oof: np.ndarray, test: np.ndarray
 ) -> None:
-    """Writes the predictions, float [rows, classes], of all train rows and all test rows, and their figure."""
+    """Writes the predictions, float [rows, classes], of all train rows and all test rows, and their figures."""
     schema = competition.schema
     _predictions(tables.train[schema.id], oof, schema).assign(
         fold=tables.fold, target=np.array(schema.labels)[tables.target]
@@ -56,6 +56,11 @@ def write_predictions(
     _predictions(tables.test[schema.id], test, schema).to_parquet(folder / TEST_PREDICTIONS, index=False)
     confusion = report.confusion_matrix(tables.target, oof, schema.labels)
     report.write_png(confusion, folder / "confusion_matrix.png")
+    column = competition.recipe.text
+    if column is not None:
+        words = np.array([len(str(text).split()) for text in tables.train[column].fillna("")])
+        by_length = report.score_by_length(words, tables.target, oof, competition.metric)
+        report.write_png(by_length, folder / "score_by_length.png")
 
 
 def _predictions(ids: pd.Series, predictions: np.ndarray, schema: Schema) -> pd.DataFrame:

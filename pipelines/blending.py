@@ -11,6 +11,7 @@ from models.devices import resolve
 from pipelines import artifacts, keys, stages
 from pipelines.job import Job
 from pipelines.origin import working_commit
+from pipelines.scoring import score_metrics
 from pipelines.stages import Trained
 from pipelines.tracking import Tracker, scratch
 from submissions.blend import blend
@@ -48,10 +49,6 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
     tables = ingested.tables
     hashes = [run.tags["fold_hash"] for run in runs]
     found = blend(oof, tables.target, tables.fold, hashes, competition.metric, job.seed)
-    by_fold = [
-        competition.metric.score(tables.target[tables.fold == fold], found.oof[tables.fold == fold])
-        for fold in range(competition.split.folds)
-    ]
     shares = {
         each.model: {"weight": float(weight), "run": each.run.id}
         for each, weight in zip(trained, found.weights, strict=True)
@@ -68,7 +65,7 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
     params = {f"weight/{model}": f"{share['weight']:.4f}" for model, share in shares.items()}
     params["temperature"] = f"{found.temperature:.4f}"
     with tracker.run(ingested.label, f"{NAME}-{key[:8]}", tags, params) as running:
-        running.log(stages.score_metrics(found.score, by_fold))
+        running.log(score_metrics(competition, tables, found.oof))
         with scratch() as folder:
             test = found.apply([predictions for _, predictions in tests])
             artifacts.write_predictions(folder, competition, tables, found.oof, test)

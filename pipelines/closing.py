@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from data.metrics import LOG_LOSS
 from data.sources import Source
 from pipelines.job import Job
 from pipelines.stages import TWIN_WARNING, Trained
@@ -41,14 +42,22 @@ def closing(job: Job, trained: Sequence[Trained], chosen: Trained, seconds: floa
     new = [each for each in trained if not each.hit and each.config is not None]
     spent = sum(each.run.metrics["train_seconds"] for each in new)
     took = f"trained in {spent:.1f} s on {chosen.run.tags['device']}" if new else "found: nothing was trained"
+    beside = "" if metric.name == LOG_LOSS.name else f", log loss {metrics['cv_log_loss']:.4f}"
     lines = {
         "data": f"{tables.source}: {tables.place}",
         "rows": f"{len(tables.train):,} train, {len(tables.test):,} test{_other_rows(job, chosen)}",
         "networks": _networks(job, chosen),
-        f"cv {metric.name}": f"{metrics['cv_score']:.4f}, standard deviation over folds {metrics['cv_std']:.4f}",
+        f"cv {metric.name}": (
+            f"{metrics['cv_score']:.4f}, standard deviation over folds {metrics['cv_std']:.4f}{beside}"
+        ),
         "run": f"{chosen.run.name}, {took}",
         "seconds": f"{seconds:.1f} in all",
     }
+    if job.competition.verbatim:
+        lines["verbatim"] = (
+            f"{metrics['verbatim/test_rows']:,.0f} test rows repeat train rows and take their labels; "
+            f"{metrics['verbatim/train_rows']:,.0f} rows out of fold, {metrics['cv_score_verbatim']:.4f} with them"
+        )
     others = [f"{each.run.name} {each.run.metrics['cv_score']:.4f}" for each in trained if each is not chosen]
     if others:
         lines["one by one" if chosen.config is None else "not submitted"] = ", ".join(others)

@@ -43,6 +43,7 @@ class Competition:
     layout: Layout
     blend: tuple[str, ...] = ()  # the candidates that are trained and blended; (): the first one alone
     full: tuple[str, ...] = ()  # the same with --full, for whoever has the time
+    verbatim: bool = False  # a test row that repeats train rows in all columns but the group's takes their labels
 
     def __post_init__(self) -> None:
         if not self.candidates:

@@ -38,6 +38,26 @@ def progress(title: str, metric: Metric, epochs: int) -> AbstractContextManager[
     return _bar(said) if STDERR.is_terminal else _lines(said)
 
 
+@contextmanager
+def share(title: str) -> Iterator[Callable[[float], None]]:
+    """Shows what share of something is done: a bar on a terminal, elsewhere a line at most every half minute."""
+    if STDERR.is_terminal:
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=10), TextColumn("left"))
+        with Progress(*columns, TimeRemainingColumn(compact=True), console=STDERR, transient=True) as bar:
+            task = bar.add_task(title, total=1.0)
+            yield lambda done: bar.update(task, completed=done)
+        return
+    told = time.monotonic()
+
+    def tell_share(done: float) -> None:
+        nonlocal told
+        if time.monotonic() - told > QUIET:
+            tell(f"{title}: {done:.0%}")
+            told = time.monotonic()
+
+    yield tell_share
+
+
 class _Said:
     """What there is to say of an epoch; the networks that train on all rows count anew."""
 

@@ -9,6 +9,7 @@ import torch
 
 from data.datasets import Fold
 from data.tables import Tables
+from features.recipe import Workshop
 from models.config import Config
 from models.crossfit import CrossFit, crossfit
 from models.epochs import Epoch, RefitEpoch
@@ -28,9 +29,9 @@ class Encoded:
     whole: Fold | None
 
 
-def encode(competition: Competition, tables: Tables, candidate: Candidate) -> Encoded:
+def encode(competition: Competition, tables: Tables, candidate: Candidate, workshop: Workshop) -> Encoded:
     """Fits the candidate's recipe in every fold."""
-    recipe = (candidate.recipe or competition.recipe).prepare(tables)
+    recipe = (candidate.recipe or competition.recipe).prepare(tables, workshop)
     folds = [recipe.encode(tables, fold) for fold in range(competition.split.folds)]
     return Encoded(folds=folds, whole=recipe.encode(tables, None) if candidate.config.refits else None)
 

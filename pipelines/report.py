@@ -13,6 +13,7 @@ from data.metrics import Metric
 from models.epochs import Epoch
 
 SIZE = (9.0, 4.2)  # inches
+LENGTHS = (0, 1, 2, 3, 4, 5, 7, 9, 12, 16, 21, 31, 2**31)  # words where a bar begins
 MOST_NAMED_CLASSES = 30  # on the axes of a confusion matrix
 BLUE, GREY, ORANGE = "#1f5fa8", "#b8c4d0", "#d9741a"
 
@@ -66,6 +67,39 @@ def confusion_matrix(target: np.ndarray, predictions: np.ndarray, labels: Sequen
     ax.set(xlabel="predicted", ylabel="true", title=f"out-of-fold rows: {len(target):,}")
     figure.colorbar(image, label="share of the true class", shrink=0.8)
     return figure
+
+
+def score_by_length(words: np.ndarray, target: np.ndarray, predictions: np.ndarray, metric: Metric) -> Figure:
+    """Out-of-fold score of texts by their number of words, each bar with how many texts it stands for.
+
+    Args:
+        words: int64 [rows].
+        target: int64 [rows].
+        predictions: float [rows, classes], probabilities.
+        metric: scores them.
+    """
+    group = np.searchsorted(LENGTHS, words, side="right") - 1
+    groups = np.unique(group)
+    names = [_named(LENGTHS[number], LENGTHS[number + 1] - 1) for number in groups]
+    scores = [metric.score(target[group == number], predictions[group == number]) for number in groups]
+    figure = Figure(figsize=SIZE, layout="constrained")
+    ax = figure.subplots()
+    bars = ax.bar(names, scores, color=BLUE)
+    ax.bar_label(
+        bars, [f"{score:.3f}\n{(group == number).sum():,}" for score, number in zip(scores, groups, strict=True)]
+    )
+    ax.axhline(metric.score(target, predictions), color=ORANGE, linewidth=1, label="all rows")
+    ax.set(title=f"out-of-fold {metric.name} by length, and rows", xlabel="words")
+    ax.margins(y=0.15)
+    ax.legend(frameon=False, loc="lower right")
+    _quiet(np.array([ax]))
+    return figure
+
+
+def _named(least: int, most: int) -> str:
+    if most >= LENGTHS[-1] - 1:
+        return f"{least}+"
+    return str(least) if least == most else f"{least}-{most}"
 
 
 def write_png(figure: Figure, path: Path) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from data import sources, synthetic, tables
@@ -25,7 +23,9 @@ from pipelines.checkpoints import Checkpoint
 from pipelines.competition import Candidate
 from pipelines.job import Job
 from pipelines.origin import versions, working_commit
+from pipelines.scoring import remembered_test, score_metrics
 from pipelines.tracking import FinishedRun, RunningRun, Tracker, scratch
+from pipelines.workshop import KeptWorkshop
 from submissions import outbox
 from submissions.check import check, check_sample
 
@@ -135,12 +135,6 @@ def finished(job: Job, ingested: Ingested, key: str, tracker: Tracker) -> Finish
     return run
 
 
-def score_metrics(score: float, by_fold: Sequence[float]) -> dict[str, float]:
-    """The scores as they are logged."""
-    folds = {f"cv_score/fold-{fold}": each for fold, each in enumerate(by_fold)}
-    return {"cv_score": score, "cv_std": float(np.std(by_fold)), **folds}
-
-
 def _train_anew(
     job: Job, model: str, candidate: Candidate, device: torch.device, ingested: Ingested, key: str, tracker: Tracker
 ) -> FinishedRun:
@@ -163,14 +157,14 @@ def _train_anew(
         console.warn(notice)
     if recipe.origins():
         tags["origins"] = ", ".join(recipe.origins())
-    encoded = fitting.encode(competition, found, candidate)
+    encoded = fitting.encode(competition, found, candidate, KeptWorkshop(job.home.cache, device))
     layers = fitting.summary(competition, encoded, config)
     checkpoint = Checkpoint(job.home.checkpoints / f"{ingested.label}-{model}-{key[:16]}.safetensors")
     with tracker.run(ingested.label, f"{model}-{key[:8]}", tags, params) as running:
         with console.progress(f"{job.name} {model}", competition.metric, config.epochs) as show:
             watch = _watch(show, running, competition.metric.name, config)
             fit = fitting.fit(competition, encoded, config, seed=job.seed, device=device, watch=watch, keep=checkpoint)
-        running.log({**score_metrics(fit.score, fit.fold_scores), "train_seconds": checkpoint.seconds})
+        running.log({**score_metrics(competition, found, fit.oof), "train_seconds": checkpoint.seconds})
         with scratch() as folder:
             artifacts.write(folder, competition, found, config, fit, layers)
             running.keep(folder)
@@ -204,6 +198,8 @@ def submit(job: Job, trained: Trained) -> Path:
     schema, layout = job.competition.schema, job.competition.layout
     sample = trained.ingested.tables.sample
     ids, predictions = artifacts.read_test_predictions(trained.run.artifacts, schema)
+    if job.competition.verbatim:
+        predictions, _ = remembered_test(job.competition, trained.ingested.tables, predictions)
     frame = layout.frame(ids, predictions, schema, sample)
     check(frame, sample, layout, schema)
     folder = job.home.submissions / trained.ingested.label

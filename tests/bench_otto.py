@@ -19,7 +19,7 @@ import torch
 from data.files import beside
 from data.metrics import ACCURACY, LOG_LOSS
 from data.tables import Tables
-from features.recipe import Recipe
+from features.recipe import Recipe, Workshop
 from features.tabular import tabular
 from models.config import Schedule
 from models.crossfit import CrossFit
@@ -128,7 +128,7 @@ TOGETHER = [
 
 def trained(variant: Variant, tables: Tables) -> CrossFit:
     """The cross-validation of a variant."""
-    encoded = encode(COMPETITION, tables, Candidate(config=variant.config, recipe=variant.recipe))
+    encoded = encode(COMPETITION, tables, Candidate(config=variant.config, recipe=variant.recipe), Workshop())
     return fit(COMPETITION, encoded, variant.config, seed=0, device=torch.device("cpu"))
 
 

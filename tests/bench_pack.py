@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from data.datasets import Fold
+from features.recipe import Workshop
 from models.config import Config
 from models.forms import form_of
 from models.losses import outputs_of
@@ -86,7 +87,7 @@ def section() -> str:
     torch.set_num_threads(1)
     competition, tables = find("titanic"), twin_tables("titanic")
     candidate = competition.candidate("mlp")[1]
-    folds = encode(competition, tables, candidate).folds
+    folds = encode(competition, tables, candidate, Workshop()).folds
     folds = [replace(fold, valid=_cut(fold, min(len(each.valid) for each in folds))) for fold in folds]
     config = candidate.config
     assert isinstance(config, MLPConfig)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from features.recipe import Workshop
 from features.tabular import tabular
 from models.mlp import MLPConfig
 from pipelines import stages
@@ -58,7 +59,7 @@ VARIANTS = {
 def line(name: str, candidate: Candidate, tables) -> str:
     cells = []
     for seeds in (CHOSEN_ON, CHECKED_ON):
-        fits = list(repeat(COMPETITION, tables, candidate, seeds, torch.device("cpu")))
+        fits = list(repeat(COMPETITION, tables, candidate, seeds, torch.device("cpu"), Workshop()))
         scores = [fit.score for fit in fits]
         cells.append(f"{statistics.mean(scores):.4f} +- {statistics.stdev(scores):.4f}")
         cells.append(f"{statistics.mean(fit.history[-1].score for fit in fits):.4f}")

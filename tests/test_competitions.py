@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipelines import stages
+from data.metrics import LOG_LOSS
+from pipelines import artifacts, stages
 from pipelines.competition import find, names
 from pipelines.job import Job
 from pipelines.tracking import Tracker
 from submissions.check import check
 
+FEW = 12  # epochs
 every_competition = pytest.mark.parametrize("name", names())
 every_candidate = pytest.mark.parametrize(
     ("name", "model"), [(name, model) for name in names() for model in find(name).candidates]
@@ -24,9 +26,12 @@ every_candidate = pytest.mark.parametrize(
 @every_candidate
 def test_the_twin_is_learned_and_its_submission_is_accepted(trained_home, name, model, capsys, monkeypatch):
     candidates, least = find(name).candidates, 0.5
+    config = candidates[model].config
     if model in find(name).full:  # a short training shows that they learn
-        one, least = replace(candidates[model].config, members=1, refit=1, epochs=2), 0.05
-        monkeypatch.setitem(candidates, model, replace(candidates[model], config=one))
+        config, least = replace(config, members=1, refit=1, epochs=2), 0.05
+    elif config.epochs < FEW:  # enough for the real rows, of which there are more
+        config = replace(config, epochs=FEW, patience=FEW)
+    monkeypatch.setitem(candidates, model, replace(candidates[model], config=config))
     job = Job(name=name, home=trained_home(name), model=model)
     trained = stages.train(job)
     path = stages.submit(job, trained)
@@ -40,7 +45,7 @@ def test_the_twin_is_learned_and_its_submission_is_accepted(trained_home, name, 
     chance = competition.metric.score(tables.target, np.tile(shares, (len(tables.target), 1)))
     assert least < (score - chance) / (best - chance) < 1.1
     if competition.metric.greater_is_better and model not in competition.full:
-        assert score > 0.95 * best
+        assert score > (0.95 if competition.recipe.text is None else 0.8) * best  # texts have more to be learned
     assert "SYNTHETIC TWIN" in capsys.readouterr().err
 
 
@@ -67,10 +72,14 @@ def test_the_run_holds_all_that_a_comparison_needs(trained_home, name):
     home = trained_home(name)
     trained = stages.train(Job(name=name, home=home))
     competition, tables, run = find(name), trained.ingested.tables, trained.run
-    assert {path.name for path in run.artifacts.iterdir()} == {
+    wanted = {
         "config.json", "confusion_matrix.png", "folds.parquet", "learning_curves.png", "network.txt",
         "oof_predictions.parquet", "refit_weights.safetensors", "test_predictions.parquet", "weights.safetensors",
     }  # fmt: skip
+    of_texts = set() if competition.recipe.text is None else {"score_by_length.png"}
+    assert {path.name for path in run.artifacts.iterdir()} == wanted | of_texts
+    predictions = artifacts.read_oof(run.artifacts, competition.schema)
+    assert run.metrics["cv_log_loss"] == pytest.approx(LOG_LOSS.score(tables.target, predictions))
     oof = pd.read_parquet(run.artifacts / "oof_predictions.parquet")
     labels = list(competition.schema.labels)
     target = oof["target"].map({label: number for number, label in enumerate(labels)}).to_numpy()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from data.datasets import SequenceDataset, TabularDataset
+from data.datasets import TabularDataset
+from tests.toy import sequences
 
 TABULAR = TabularDataset(input=torch.arange(20.0).view(10, 2), target=torch.arange(10))
 LENGTHS = [3, 0, 1, 5, 2]
-SEQUENCES = SequenceDataset(
-    input=torch.arange(1, 12),
-    offsets=torch.tensor([0, *torch.tensor(LENGTHS).cumsum(0).tolist()]),
-    target=torch.arange(5),
-    vectors=torch.zeros(12, 2),
-)
+SEQUENCES = sequences(torch.arange(1, 12).split(LENGTHS), range(5), torch.zeros(12, 2))
 
 
 def test_a_data_loader_takes_a_table():
@@ -68,4 +66,4 @@ def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="input"):
         TabularDataset(input=torch.zeros(3, 2), target=torch.zeros(2))
     with pytest.raises(ValueError, match="one offset more"):
-        SequenceDataset(input=torch.zeros(3), offsets=torch.zeros(3), target=torch.zeros(3), vectors=torch.zeros(3, 0))
+        replace(SEQUENCES, offsets=SEQUENCES.offsets[1:])

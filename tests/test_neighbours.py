@@ -14,6 +14,7 @@ from data.errors import UsageError
 from features import neighbours
 from features.nca import column_weights
 from features.neighbours import Distance, Neighbours
+from features.recipe import Workshop
 from features.tabular import tabular
 from tests.twins import twin_tables
 
@@ -49,13 +50,13 @@ def test_a_search_once_for_all_folds_gives_what_a_search_in_the_fold_gives(monke
     near = Neighbours(columns, ks=(2, 9))
     recipe = tabular(derive=[near], plain=near.names(9))
     anew = recipe.encode(tables, 1)
-    once = recipe.prepare(tables).encode(tables, 1)
+    once = recipe.prepare(tables, Workshop()).encode(tables, 1)
     for part in ("train", "valid", "test"):
         ours, theirs = getattr(anew, part).input.numpy(), getattr(once, part).input.numpy()
         assert (ours == theirs).all(axis=1).mean() > 0.97  # rows at one distance may change places
     monkeypatch.setattr(neighbours, "MOST_KNOWN", most_known)
     tables = replace(tables)  # what was found for a table is remembered
-    assert recipe.prepare(tables).encode(tables, 1).train.input.isfinite().all()
+    assert recipe.prepare(tables, Workshop()).encode(tables, 1).train.input.isfinite().all()
 
 
 @pytest.mark.parametrize("distance", Distance)
@@ -63,7 +64,7 @@ def test_a_label_that_is_held_out_changes_nothing(distance):
     tables = twin_tables("otto")
     columns = [name for name in tables.train if name.startswith("feat_")]
     near = Neighbours(columns, ks=(5,), distance=distance)
-    recipe = tabular(derive=[near], plain=near.names(9)).prepare(tables)
+    recipe = tabular(derive=[near], plain=near.names(9)).prepare(tables, Workshop())
     flipped = replace(tables, target=np.where(tables.fold == 2, 8 - tables.target, tables.target))
     before, after = recipe.encode(tables, 2), recipe.encode(flipped, 2)
     for part in ("train", "valid", "test"):
@@ -114,18 +115,18 @@ def test_the_nearest_are_those_that_scikit_learn_finds(rows, count):
 
 
 def test_a_clone_shares_what_was_found():
-    near = Neighbours(["feat_1", "feat_2"], ks=(2,)).prepare(twin_tables("otto"))
+    near = Neighbours(["feat_1", "feat_2"], ks=(2,)).prepare(twin_tables("otto"), Workshop())
     assert clone(near).found is near.found
 
 
 def test_two_recipes_look_for_the_neighbours_of_the_same_rows_once(monkeypatch):
     tables = replace(twin_tables("otto"))
-    first = Neighbours(["feat_1", "feat_2"], ks=(2, 3)).prepare(tables)
+    first = Neighbours(["feat_1", "feat_2"], ks=(2, 3)).prepare(tables, Workshop())
     monkeypatch.setattr("features.neighbours._search", lambda *_: pytest.fail("it looked again"))
-    assert Neighbours(["feat_1", "feat_2"], ks=(3,)).prepare(tables).found is first.found
+    assert Neighbours(["feat_1", "feat_2"], ks=(3,)).prepare(tables, Workshop()).found is first.found
     monkeypatch.undo()
-    assert Neighbours(["feat_1", "feat_3"], ks=(3,)).prepare(tables).found is not first.found
-    assert Neighbours(["feat_1", "feat_2"], ks=(3,)).prepare(replace(tables)).found is not first.found
+    assert Neighbours(["feat_1", "feat_3"], ks=(3,)).prepare(tables, Workshop()).found is not first.found
+    assert Neighbours(["feat_1", "feat_2"], ks=(3,)).prepare(replace(tables), Workshop()).found is not first.found
 
 
 def test_a_column_without_a_meaning_counts_for_less_and_the_nearest_are_then_of_one_class():

@@ -28,7 +28,7 @@ def test_every_network_sees_its_own_rows_once_an_epoch(sizes, batch, members):
     seen: list[list[int]] = [[] for _ in generators]
     for rows, target, weight in batches.epoch(0):
         assert weight.shape[1] <= batch
-        inputs = batches.input_of(rows)
+        inputs = batches.pack.input_of(rows)
         for net in range(len(generators)):
             own = weight[net] > 0
             assert weight[net].sum() == pytest.approx(1) or not own.any()

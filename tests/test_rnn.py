@@ -9,19 +9,19 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from data.datasets import PADDING, UNSEEN, Fold, SequenceDataset
+from data.datasets import PADDING, UNSEEN, Fold
 from data.errors import UsageError
 from data.metrics import ACCURACY
 from models.columns import Columns
 from models.crossfit import crossfit
 from models.network import Noise
 from models.rnn import Cell, Pool, RNNConfig
-from models.tokens import Tokens
+from models.tokens import Texts, Tokens
 from models.training import Training, generators_of, pack_generators
-from tests.toy import text_folds
+from tests.toy import sequences, text_folds
 
 NETS, OUTPUTS = 3, 2
-FORM = Tokens(vocabulary=20, units=0, longest=9)
+FORM = Tokens(vocabulary=20, units=0, context=0, longest=9)
 LENGTHS = torch.tensor([[4, 1, 9, 3], [2, 2, 5, 1], [7, 3, 1, 6]])
 TORCHS = {Cell.RNN: nn.RNN, Cell.LSTM: nn.LSTM, Cell.GRU: nn.GRU}
 PLAIN = RNNConfig(width=5, embedding=4, head=0, bag=False, dropout=0, input_dropout=0, word_dropout=0)
@@ -36,6 +36,12 @@ def tokens_of(lengths=LENGTHS, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(UNSEEN + 1, FORM.vocabulary, (*lengths.shape, int(lengths.max())), generator=generator)
     return drawn.where(torch.arange(drawn.shape[2]) < lengths.unsqueeze(2), PADDING)
+
+
+def read(network, tokens: torch.Tensor, noise: Noise | None = None) -> torch.Tensor:
+    """The logits of tokens of which nothing is known by their context."""
+    tokens = tokens.transpose(1, 2)
+    return network(Texts(tokens=tokens, context=torch.zeros(*tokens.shape, 0)), noise)
 
 
 def torchs_order(cell: Cell, weight: torch.Tensor) -> torch.Tensor:
@@ -92,7 +98,7 @@ def test_every_network_of_the_pack_is_torchs_own_on_packed_sequences(cell, layer
     config = replace(PLAIN, cell=cell, layers=layers, bidirectional=bidirectional, pooling=(pool,))
     network = config.build(FORM, OUTPUTS, generators_of(0, 0, NETS))
     tokens = tokens_of()
-    logits = network(tokens)
+    logits = read(network, tokens)
     logits.square().sum().backward()
     for net in range(NETS):
         module = separate(network, net)
@@ -117,7 +123,7 @@ def test_the_way_back_is_the_derivative(cell):
     tokens = tokens_of()
     for parameter in network.parameters():
         network.zero_grad()
-        network(tokens).square().sum().backward()
+        read(network, tokens).square().sum().backward()
         grad = parameter.grad.to_dense() if parameter.grad.is_sparse else parameter.grad
         direction = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
         step = 1e-6
@@ -125,7 +131,7 @@ def test_the_way_back_is_the_derivative(cell):
             ends = []
             for sign in (1, -1):
                 parameter += sign * step * direction
-                ends.append(network(tokens).square().sum())
+                ends.append(read(network, tokens).square().sum())
                 parameter -= sign * step * direction
         assert float((ends[0] - ends[1]) / (2 * step)) == pytest.approx(float((grad * direction).sum()), rel=1e-5)
 
@@ -134,10 +140,10 @@ def test_the_way_back_is_the_derivative(cell):
 def test_padding_and_the_other_rows_change_nothing(pool):
     network = replace(CONFIG, pooling=(pool,), layers=2).build(FORM, OUTPUTS, generators_of(0, 0, NETS))
     tokens = tokens_of()
-    logits = network(tokens)
+    logits = read(network, tokens)
     for row in range(tokens.shape[1]):
         longest = int(LENGTHS[:, row].max())
-        torch.testing.assert_close(network(tokens[:, row : row + 1, :longest])[:, 0], logits[:, row])
+        torch.testing.assert_close(read(network, tokens[:, row : row + 1, :longest])[:, 0], logits[:, row])
 
 
 def test_dropped_words_are_as_unseen_and_padding_stays():
@@ -145,8 +151,8 @@ def test_dropped_words_are_as_unseen_and_padding_stays():
     seen = []
     network.embedding.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     tokens = tokens_of().repeat(1, 100, 1)
-    network(tokens, Noise(generators_of(0, 0, NETS), torch.device("cpu")))
-    found = seen[0].transpose(1, 2)
+    read(network, tokens, Noise(generators_of(0, 0, NETS), torch.device("cpu")))
+    found = seen[0].transpose(1, 2)  # [nets, rows, tokens]
     assert torch.equal(found == PADDING, tokens == PADDING)
     changed = found[tokens != PADDING] != tokens[tokens != PADDING]
     assert (found[found != tokens] == UNSEEN).all()
@@ -200,9 +206,18 @@ def test_texts_are_learned_from_what_their_words_mean_and_from_their_order(cell)
     assert fit.score > 0.9
 
 
+def test_a_bag_of_tokens_knows_no_order():
+    network = replace(CONFIG, layers=0).build(FORM, OUTPUTS, generators_of(0, 0, NETS))
+    tokens = tokens_of(torch.full((NETS, 4), 5))
+    torch.testing.assert_close(read(network, tokens), read(network, tokens.flip(2)))
+    assert not torch.allclose(read(network, tokens), read(network, tokens.roll(1, dims=1)))
+
+
 def whole_of(folds) -> Fold:
     data = folds[0].train
-    nothing = replace(data, input=data.input[:0], offsets=data.offsets[:1], target=data.target[:0])
+    nothing = replace(
+        data, input=data.input[:0], offsets=data.offsets[:1], target=data.target[:0], places=data.places[:0]
+    )
     return Fold(train=data, valid=nothing, test=folds[0].test, valid_rows=torch.arange(0))
 
 
@@ -242,7 +257,8 @@ def test_tables_are_refused_and_texts_by_an_mlp():
     "wrong",
     [
         {"width": 0},
-        {"layers": 0},
+        {"layers": -1},
+        {"layers": 0, "bag": False},
         {"pooling": ()},
         {"pooling": ("max",)},
         {"cell": "lstm"},
@@ -255,12 +271,29 @@ def test_settings_that_mean_nothing_are_refused(wrong):
         replace(CONFIG, **wrong)
 
 
+def test_context_is_turned_to_the_axes_in_which_it_differs_most():
+    generator = torch.Generator().manual_seed(0)
+    data = sequences([torch.full((4,), 2)] * 200, [0, 1] * 100, torch.zeros(3, 0))
+    spread = torch.tensor([5.0, 0.1, 0.1, 3.0])
+    context = (7 + 5 * torch.randn(800, 4, generator=generator) * spread).round().clamp(-127, 127)
+    data = replace(data, context=context.to(torch.int8))
+    form = Tokens.of([data])
+    assert form.context == 4
+    network = replace(PLAIN, context=2).build(form, OUTPUTS, generators_of(0, 0, NETS))
+    pack = form.stack([data], torch.device("cpu"))
+    network.fit(pack)
+    found = network.axes(pack.input_of(torch.arange(200).expand(NETS, -1)).context)
+    assert found.shape == (NETS, 4, 200, 2)
+    flat = found[0].transpose(0, 1).flatten(0, 1)
+    assert flat.mean(dim=0).abs().max() < 1e-3
+    assert torch.corrcoef(flat.T)[0, 1].abs() < 1e-2
+    for axis, column in ((0, 0), (1, 3)):
+        assert torch.corrcoef(torch.stack([flat[:, axis], context[:, column]]))[0, 1].abs() > 0.99
+
+
 def test_a_row_without_tokens_has_an_answer():
-    data = SequenceDataset(
-        input=torch.tensor([2, 3]), offsets=torch.tensor([0, 2, 2]), target=torch.zeros(2).long(),
-        vectors=torch.zeros(4, 0),
-    )  # fmt: skip
+    data = sequences([torch.tensor([2, 3]), torch.tensor([]).long()], [0, 0], torch.zeros(4, 0))
     form = Tokens.of([data])
     pack = form.stack([data], torch.device("cpu"))
     network = CONFIG.build(form, OUTPUTS, generators_of(0, 0, 1))
-    assert network(pack.input_of(torch.arange(2)).unsqueeze(0)).isfinite().all()
+    assert network(pack.input_of(torch.arange(2).unsqueeze(0))).isfinite().all()

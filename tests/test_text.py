@@ -13,7 +13,9 @@ import torch
 from data.datasets import UNSEEN
 from data.errors import BadDataError, UnavailableError, UsageError
 from data.tables import Tables, ingest
+from features.context import MiniLM
 from features.lexicons import Afinn, TextBlob, Vader, WordLlama
+from features.recipe import Workshop
 from features.text import text
 from features.vectors import GloVe, WordVectors
 from tests.toy import SCHEMA, SPLIT, TOY
@@ -86,7 +88,7 @@ def test_rare_words_are_unseen_unless_something_is_known_of_them():
 def test_words_of_other_rows_keep_their_vector():
     known = Listed(words=(("cat", 1.0), ("nowhere", 2.0)))
     tables = tables_of_texts(["the film", "a film", "the dog", "a dog"], ["the cat", "the bird"])
-    recipe = text("phrase", vectors=[known]).prepare(tables)
+    recipe = text("phrase", vectors=[known]).prepare(tables, Workshop())
     fold = recipe.encode(tables, 0)
     (cat,) = fold.test[0][0][1:].tolist()
     assert fold.test.vectors[cat].tolist() == [1.0, 1.0]
@@ -108,6 +110,19 @@ def test_odd_texts_have_tokens():
     assert (train.offsets.diff() > 0).all()
     assert "none" in encoder.words_
     assert "\U0001f600" in encoder.words_
+
+
+def test_ngrams_stand_after_the_words_when_they_were_learned():
+    encoder, train, test = encoded(["not a good film", "a good"], ["a good cat"], ngrams=3, least=2)
+    assert words_of(encoder, train) == [["<unseen>", "a", "good", "<unseen>", "a good"], ["a", "good", "a good"]]
+    assert words_of(encoder, test) == [["a", "good", "<unseen>", "a good"]]
+    known = Listed(words=(("good", 1.0), ("a good", 2.0)))
+    encoder, train, _ = encoded(["a good"], ["a"], ngrams=2, vectors=[known])
+    given = {word: encoder.vectors_[2 + place].tolist() for place, word in enumerate(encoder.words_)}
+    assert given["good"] == [1.0, 1.0]
+    assert np.isnan(given["a good"]).all()
+    with pytest.raises(ValueError, match="ngrams=2"):
+        text("phrase", ngrams=2, context=MiniLM())
 
 
 def test_wrong_arguments_are_refused():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -11,9 +13,9 @@ from data.datasets import PADDING, SequenceDataset
 from models.forms import form_of
 from models.pack import Batches
 from models.rnn import RNNConfig
-from models.tokens import Tokens
+from models.tokens import Texts, Tokens
 from models.training import pack_generators, predict
-from tests.toy import folds_of, text_folds
+from tests.toy import folds_of, sequences, text_folds
 
 CPU = torch.device("cpu")
 
@@ -21,12 +23,8 @@ CPU = torch.device("cpu")
 def dataset(lengths: list[int], first: int = 0) -> SequenceDataset:
     """Every row repeats its own number, from 2 on, which is its target too."""
     names = torch.arange(first, first + len(lengths))
-    return SequenceDataset(
-        input=(names + 2).repeat_interleave(torch.tensor(lengths)),
-        offsets=torch.tensor([0, *lengths]).cumsum(0),
-        target=names,
-        vectors=torch.zeros(first + len(lengths) + 2, 0),
-    )
+    texts = (names + 2).repeat_interleave(torch.tensor(lengths)).split(lengths)
+    return sequences(texts, names.tolist(), torch.zeros(first + len(lengths) + 2, 0))
 
 
 lengths = st.lists(st.integers(1, 30), min_size=1, max_size=40)
@@ -39,7 +37,7 @@ def test_every_network_sees_its_own_rows_once_an_epoch(folds, batch, members, ep
     batches = Batches(form_of(data).stack(data, CPU), batch, generators)
     seen: list[list[int]] = [[] for _ in generators]
     for rows, target, weight in batches.epoch(epoch):
-        tokens = batches.input_of(rows)
+        tokens = batches.pack.input_of(rows).tokens.transpose(1, 2)
         for net in range(len(generators)):
             own = weight[net] > 0
             assert torch.equal(tokens[net, own, 0] - 2, target[net, own])
@@ -59,7 +57,7 @@ def test_batches_hardly_pad_and_are_others_in_every_epoch():
     for epoch in range(2):
         cells = tokens = 0
         for rows, _, _ in batches.epoch(epoch):
-            found = batches.input_of(rows)
+            found = batches.pack.input_of(rows).tokens
             cells += found.numel()
             tokens += int((found != PADDING).sum())
         assert cells / tokens < 1.1
@@ -79,8 +77,8 @@ def test_predictions_come_in_the_order_of_the_rows():
     network = config.build(form, 2, pack_generators(0, 3, 2))
     together = predict(network, form.stack([fold.valid for fold in folds], CPU), config)
     for row in range(len(folds[0].valid)):
-        tokens = folds[0].valid[row][0].expand(network.nets, 1, -1)
-        alone = network(tokens).softmax(dim=2)[:2].mean(dim=0)[0]
+        tokens = folds[0].valid[row][0].view(1, -1, 1).expand(network.nets, -1, 1)
+        alone = network(Texts(tokens=tokens, context=torch.zeros(*tokens.shape, 0))).softmax(dim=2)[:2].mean(dim=0)[0]
         torch.testing.assert_close(alone, together[0, row])
 
 
@@ -89,13 +87,12 @@ def test_a_very_long_text_is_predicted_beside_short_ones():
     config = RNNConfig(width=4, embedding=3, head=0, members=1)
     form = Tokens.of([fold.train for fold in folds])
     network = config.build(form, 2, pack_generators(0, 1, 1))
-    long = dataset([1, 20_000, 3])
-    long = SequenceDataset(input=long.input, offsets=long.offsets, target=long.target, vectors=folds[0].train.vectors)
+    long = replace(dataset([1, 20_000, 3]), vectors=folds[0].train.vectors)
     assert predict(network, form.stack([long], CPU), config).isfinite().all()
 
 
 def test_tables_and_texts_do_not_mix():
     with pytest.raises(TypeError, match="got both"):
         form_of([folds_of()[0].train, text_folds()[0].train])
-    with pytest.raises(ValueError, match=r"units.*\[2, 3\]"):
+    with pytest.raises(ValueError, match=r"units.*\(2, 0\), \(3, 0\)"):
         form_of([text_folds(units=units)[0].train for units in (2, 3)])

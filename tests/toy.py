@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -116,6 +117,19 @@ def folds_of(
     ]
 
 
+def sequences(texts: Sequence[torch.Tensor], target: Sequence[int], vectors: torch.Tensor) -> SequenceDataset:
+    """Texts of tokens, of which nothing is known by their context."""
+    offsets = torch.tensor([0, *map(len, texts)]).cumsum(0)
+    return SequenceDataset(
+        input=torch.cat(list(texts)),
+        offsets=offsets,
+        target=torch.tensor(target),
+        vectors=vectors,
+        context=torch.zeros(int(offsets[-1]), 0, dtype=torch.int8),
+        places=offsets[:-1],
+    )
+
+
 def text_folds(rows: int = 120, folds: int = 3, units: int = 0, seed: int = 0) -> list[Fold]:
     """Folds of texts of 1 to 9 of 16 words, good and bad ones; the class is whether the last of them is good.
 
@@ -130,12 +144,7 @@ def text_folds(rows: int = 120, folds: int = 3, units: int = 0, seed: int = 0) -
 
     def dataset(chosen: torch.Tensor) -> SequenceDataset:
         own = [text for text, mine in zip(texts, chosen, strict=True) if mine]
-        return SequenceDataset(
-            input=torch.cat(own),
-            offsets=torch.tensor([0, *map(len, own)]).cumsum(0),
-            target=torch.tensor([int(text[-1] % 2) for text in own]),
-            vectors=vectors,
-        )
+        return sequences(own, [int(text[-1] % 2) for text in own], vectors)
 
     return [
         Fold(

@@ -1,0 +1,60 @@
+"""Rotten Tomatoes: how good or bad does a phrase of a review sound? Phrases are sentences, and ever smaller parts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pandera.pandas import Column, DataFrameSchema
+
+from data.metrics import ACCURACY
+from data.schema import Schema
+from data.splits import Split
+from features.context import MiniLM
+from features.lexicons import Afinn, TextBlob, Vader, WordLlama
+from features.text import text
+from features.vectors import GloVe
+from models.config import Precision, Schedule
+from models.rnn import Cell, RNNConfig
+from pipelines.competition import Candidate, Competition
+from submissions.layout import Labels
+
+LSTM = RNNConfig(
+    cell=Cell.LSTM,
+    members=1,
+    refit=2,
+    epochs=3,
+    patience=3,
+    batch=128,
+    lr=2e-3,
+    schedule=Schedule.TRAPEZOID,
+    warmup=0.02,
+    precision=Precision.FAST,
+)
+
+BAG = replace(LSTM, layers=0, embedding=100, word_dropout=0.1)  # of words, pairs and threes, in no order
+
+COMPETITION = Competition(
+    slug="sentiment-analysis-on-movie-reviews",
+    schema=Schema(
+        id="PhraseId",
+        target="Sentiment",
+        classes=(0, 1, 2, 3, 4),  # negative, somewhat negative, neutral, somewhat positive, positive
+        columns=DataFrameSchema({"SentenceId": Column(int), "Phrase": Column(str)}),
+        train_rows=156_060,
+        test_rows=66_292,
+        train="train.tsv",
+        test="test.tsv",
+        separator="\t",
+    ),
+    split=Split(folds=5, group="SentenceId"),
+    metric=ACCURACY,
+    recipe=text("Phrase", vectors=[GloVe(), Vader(), Afinn(), TextBlob(), WordLlama()], context=MiniLM()),
+    candidates={
+        "lstm": Candidate(config=LSTM),
+        "gru": Candidate(config=replace(LSTM, cell=Cell.GRU)),
+        "bag": Candidate(config=BAG, recipe=text("Phrase", ngrams=3, least=2)),
+    },
+    blend=("lstm", "gru", "bag"),
+    layout=Labels(),
+    verbatim=True,
+)

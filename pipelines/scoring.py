@@ -1,0 +1,55 @@
+"""Scoring: the figures of a run, from the predictions of rows whose networks did not see them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from data.metrics import LOG_LOSS
+from data.tables import Tables
+from features.verbatim import Verbatim
+from pipelines.competition import Competition
+
+
+def score_metrics(competition: Competition, tables: Tables, oof: np.ndarray) -> dict[str, float]:
+    """The scores as they are logged.
+
+    Args:
+        competition: names the metric.
+        tables: their target and folds.
+        oof: float [train rows, classes].
+    """
+    metric, target, fold = competition.metric, tables.target, tables.fold
+    by_fold = [metric.score(target[fold == number], oof[fold == number]) for number in range(competition.split.folds)]
+    found = {
+        "cv_score": metric.score(target, oof),
+        "cv_std": float(np.std(by_fold)),
+        "cv_log_loss": LOG_LOSS.score(target, oof),
+        **{f"cv_score/fold-{number}": score for number, score in enumerate(by_fold)},
+    }
+    if competition.verbatim:
+        remembered, known = remembered_oof(competition, tables, oof)
+        found["cv_score_verbatim"] = metric.score(target, remembered)
+        found["verbatim/train_rows"] = float(known.sum())
+        nothing = np.zeros((len(tables.test), oof.shape[1]))
+        found["verbatim/test_rows"] = float(remembered_test(competition, tables, nothing)[1].sum())
+    return found
+
+
+def remembered_oof(competition: Competition, tables: Tables, oof: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """See `Verbatim.apply`: of train rows, of which each fold's are compared with those of the other folds."""
+    found, known = oof.copy(), np.zeros(len(oof), dtype=bool)
+    for fold in np.unique(tables.fold):
+        own = tables.fold == fold
+        memory = _memory(competition).fit(tables.train[~own], tables.target[~own])
+        found[own], known[own] = memory.apply(tables.train[own], oof[own])
+    return found, known
+
+
+def remembered_test(competition: Competition, tables: Tables, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """See `Verbatim.apply`: of test rows, which are compared with all train rows."""
+    return _memory(competition).fit(tables.train, tables.target).apply(tables.test, predictions)
+
+
+def _memory(competition: Competition) -> Verbatim:
+    columns = [name for name in competition.schema.names if name != competition.split.group]
+    return Verbatim(columns, len(competition.schema.classes))
