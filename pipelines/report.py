@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from data.metrics import Metric
 from models.epochs import Epoch
 
 SIZE = (9.0, 4.2)  # inches
-LENGTHS = (0, 1, 2, 3, 4, 5, 7, 9, 12, 16, 21, 31, 2**31)  # words where a bar begins
+LENGTHS = (0, 2, 3, 4, 5, 7, 9, 12, 16, 21, 31, 2**31)  # words where a bar begins
 MOST_NAMED_CLASSES = 30  # on the axes of a confusion matrix
 BLUE, GREY, ORANGE = "#1f5fa8", "#b8c4d0", "#d9741a"
 
@@ -28,6 +29,7 @@ def learning_curves(history: Sequence[Epoch], fold_epochs: Sequence[int], metric
     numbers = [epoch.number for epoch in history]
     axes[0].plot(numbers, [epoch.train_loss for epoch in history], color=ORANGE)
     axes[0].set(title="train loss", xlabel="epoch")
+    axes[0].xaxis.set_major_locator(MaxNLocator(integer=True))
     for ax, (drawn_metric, all_rows, by_fold) in zip(axes[1:], drawn, strict=True):
         scores = np.array([getattr(epoch, by_fold) for epoch in history])  # [epochs, folds]
         ax.plot(numbers, scores, color=GREY, linewidth=0.9)
@@ -36,6 +38,7 @@ def learning_curves(history: Sequence[Epoch], fold_epochs: Sequence[int], metric
         ax.plot(numbers, [getattr(epoch, all_rows) for epoch in history], color=BLUE, linewidth=2, label="all rows")
         ax.plot([], [], color=GREY, marker="o", markersize=4, label="a fold, and its epoch")
         ax.set(title=f"out-of-fold {drawn_metric.name}", xlabel="epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(frameon=False)
     _quiet(axes)
     return figure
@@ -88,10 +91,10 @@ def score_by_length(words: np.ndarray, target: np.ndarray, predictions: np.ndarr
     ax.bar_label(
         bars, [f"{score:.3f}\n{(group == number).sum():,}" for score, number in zip(scores, groups, strict=True)]
     )
-    ax.axhline(metric.score(target, predictions), color=ORANGE, linewidth=1, label="all rows")
+    ax.axhline(metric.score(target, predictions), color=ORANGE, linewidth=1, label="all rows", zorder=0)
     ax.set(title=f"out-of-fold {metric.name} by length, and rows", xlabel="words")
-    ax.margins(y=0.15)
-    ax.legend(frameon=False, loc="lower right")
+    ax.margins(y=0.2)
+    ax.legend(frameon=False, loc="upper right")
     _quiet(np.array([ax]))
     return figure
 

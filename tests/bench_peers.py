@@ -1,7 +1,8 @@
 """The peers: the same networks on the same rows, one after another, by the tools that people use now.
 
 Runs in an environment of its own, which `make bench` builds from tests/bench_requirements.txt:
-`python -m tests.bench_peers loop|skorch|lightning '{"rows": 49502, ...}'` prints a line of JSON.
+`python -m tests.bench_peers loop|skorch|lightning '{"rows": 49502, ...}'` prints a line of JSON. A case with a cell is
+of texts: a recurrent network over random batches, each padded to its longest text.
 """
 
 from __future__ import annotations
@@ -17,17 +18,20 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from tests.bench_data import CLASSES, COLUMNS, counts
+from tests.bench_data import CLASSES, COLUMNS, FIFTHS, WORDS, counts, texts
 
 LR = 1e-3
-Rows = tuple[np.ndarray, np.ndarray]
-Fitted = Callable[[np.ndarray], np.ndarray]  # rows to probabilities
+Fitted = Callable[[Dataset], np.ndarray]  # rows to probabilities
+Fit = Callable[[dict, Dataset], Fitted]
 
 
-def network(case: dict) -> nn.Sequential:
-    """93-512-512-9, as its user would write it."""
+def network(case: dict) -> nn.Module:
+    """The networks of the case, as their user would write them."""
+    if "cell" in case:
+        return TextNetwork(case)
     layers: list[nn.Module] = []
     inside = COLUMNS
     for _ in range(case["depth"]):
@@ -36,29 +40,80 @@ def network(case: dict) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(inside, CLASSES))
 
 
-def probabilities(net: nn.Module, x: np.ndarray) -> np.ndarray:
+class TextNetwork(nn.Module):
+    """Embedding, one bidirectional layer, its states pooled by last, mean and max, and a hidden layer."""
+
+    def __init__(self, case: dict) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(2 + WORDS, case["embedding"], padding_idx=0)
+        cell = {"lstm": nn.LSTM, "gru": nn.GRU}[case["cell"]]
+        self.recurrence = cell(case["embedding"], case["width"], batch_first=True, bidirectional=True)
+        self.drop = nn.Dropout(case["dropout"])
+        self.hidden = nn.Linear(6 * case["width"], case["head"])
+        self.output = nn.Linear(case["head"], FIFTHS)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits of padded tokens [rows, longest]."""
+        lengths = (tokens != 0).sum(dim=1)
+        packed = pack_padded_sequence(self.embedding(tokens), lengths.cpu(), batch_first=True, enforce_sorted=False)
+        states, _ = pad_packed_sequence(self.recurrence(packed)[0], batch_first=True)
+        held = (tokens != 0).unsqueeze(2)
+        ahead, behind = states.chunk(2, dim=2)
+        pooled = torch.cat([
+            ahead[torch.arange(len(tokens)), lengths - 1], behind[:, 0],
+            (states * held).sum(dim=1) / lengths.unsqueeze(1), states.masked_fill(~held, -torch.inf).amax(dim=1),
+        ], dim=1)  # fmt: skip
+        return self.output(self.drop(torch.relu(self.hidden(self.drop(pooled)))))
+
+
+class Texts(Dataset):
+    """Rows of tokens, and their classes."""
+
+    def __init__(self, tokens: list[torch.Tensor], target: torch.Tensor) -> None:
+        self.tokens, self.target = tokens, target
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.tokens[row], self.target[row]
+
+
+def padded(rows: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """A batch of texts, as long as its longest."""
+    tokens, target = zip(*rows, strict=True)
+    return pad_sequence(list(tokens), batch_first=True), torch.stack(target)
+
+
+def loader_of(case: dict, data: Dataset, shuffle: bool = True) -> DataLoader:
+    """Batches, as everybody draws them."""
+    collate = padded if "cell" in case else None
+    return DataLoader(data, batch_size=case["batch"], shuffle=shuffle, collate_fn=collate)
+
+
+def probabilities(case: dict, net: nn.Module, data: Dataset) -> np.ndarray:
     """Of a torch module."""
     net.eval()
     with torch.no_grad():
-        return torch.softmax(net(torch.from_numpy(x)), dim=1).numpy()
+        parts = [torch.softmax(net(x), dim=1) for x, _ in loader_of(case, data, shuffle=False)]
+    return torch.cat(parts).numpy()
 
 
-def loop(case: dict, train: Rows) -> Fitted:
+def loop(case: dict, train: Dataset) -> Fitted:
     """The loop of PyTorch's tutorials."""
     net = network(case)
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, weight_decay=0.0)
-    data = TensorDataset(*map(torch.from_numpy, train))
-    loader = DataLoader(data, batch_size=case["batch"], shuffle=True)
+    loader = loader_of(case, train)
     for _ in range(case["epochs"]):
         net.train()
         for x, y in loader:
             optimizer.zero_grad()
             nn.functional.cross_entropy(net(x), y).backward()
             optimizer.step()
-    return lambda x: probabilities(net, x)
+    return lambda data: probabilities(case, net, data)
 
 
-def skorch(case: dict, train: Rows) -> Fitted:
+def skorch(case: dict, train: Dataset) -> Fitted:
     """skorch's classifier."""
     from skorch import NeuralNetClassifier
 
@@ -71,14 +126,15 @@ def skorch(case: dict, train: Rows) -> Fitted:
         max_epochs=case["epochs"],
         batch_size=case["batch"],
         iterator_train__shuffle=True,
+        **({f"iterator_{part}__collate_fn": padded for part in ("train", "valid")} if "cell" in case else {}),
         train_split=None,
         verbose=0,
     )
-    classifier.fit(*train)
-    return lambda x: torch.softmax(torch.from_numpy(classifier.predict_proba(x)), dim=1).numpy()
+    classifier.fit(train, None)
+    return lambda data: torch.softmax(torch.from_numpy(classifier.predict_proba(data)), dim=1).numpy()
 
 
-def lightning(case: dict, train: Rows) -> Fitted:
+def lightning(case: dict, train: Dataset) -> Fitted:
     """Lightning's trainer, its logging and checkpoints off."""
     import lightning as pl
 
@@ -96,7 +152,7 @@ def lightning(case: dict, train: Rows) -> Fitted:
             return torch.optim.AdamW(self.parameters(), lr=LR, weight_decay=0.0)
 
     module = Module()
-    loader = DataLoader(TensorDataset(*map(torch.from_numpy, train)), batch_size=case["batch"], shuffle=True)
+    loader = loader_of(case, train)
     trainer = pl.Trainer(
         max_epochs=case["epochs"],
         accelerator="cpu",
@@ -106,25 +162,37 @@ def lightning(case: dict, train: Rows) -> Fitted:
         enable_model_summary=False,
     )
     trainer.fit(module, loader)
-    return lambda x: probabilities(module.net, x)
+    return lambda data: probabilities(case, module.net, data)
 
 
-def folds(case: dict) -> Iterator[tuple[Rows, Rows]]:
-    """The train and valid rows of every fold."""
-    x, y = counts(case["rows"])
-    fold = np.arange(case["rows"]) % case["folds"]
+def folds(case: dict) -> Iterator[tuple[Dataset, Dataset, np.ndarray]]:
+    """The train and valid rows of every fold, and the classes of the valid ones."""
+    if "cell" in case:
+        tokens, offsets, y, group = texts(case["rows"])
+        rows = torch.from_numpy(tokens).split(np.diff(offsets).tolist())
+        fold = group % case["folds"]
+
+        def chosen(own: np.ndarray) -> Dataset:
+            return Texts([rows[row] for row in np.flatnonzero(own)], torch.from_numpy(y[own]))
+    else:
+        x, y = counts(case["rows"])
+        fold = np.arange(case["rows"]) % case["folds"]
+
+        def chosen(own: np.ndarray) -> Dataset:
+            return TensorDataset(*map(torch.from_numpy, (x[own], y[own])))
+
     for number in range(case["folds"]):
-        yield (x[fold != number], y[fold != number]), (x[fold == number], y[fold == number])
+        yield chosen(fold != number), chosen(fold == number), y[fold == number]
 
 
 def main(peer: str, case: dict) -> None:
     """Trains folds x members networks, and prints seconds an epoch of all of them, memory and score."""
     torch.manual_seed(0)
-    fit = {"loop": loop, "skorch": skorch, "lightning": lightning}[peer]
+    fit: Fit = {"loop": loop, "skorch": skorch, "lightning": lightning}[peer]
     seconds, losses = 0.0, []
-    for train, (x, y) in folds(case):
+    for train, valid, y in folds(case):
         started = time.perf_counter()
-        shares = np.mean([fit(case, train)(x) for _ in range(case["members"])], axis=0)
+        shares = np.mean([fit(case, train)(valid) for _ in range(case["members"])], axis=0)
         seconds += time.perf_counter() - started
         losses.append(-np.log(shares[np.arange(len(y)), y]).mean())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from features.recipe import Workshop
 from pipelines import stages
 from pipelines.competitions.titanic import Group, personal
 from pipelines.job import Job
@@ -88,7 +89,7 @@ def test_the_default_model_passes_the_mark_over_several_splits(home, real_archiv
     monkeypatch.setenv("KAGGLE_ARCHIVES", str(real_archives))
     job = Job(name="titanic", home=home)
     tables, candidate = stages.ingest(job).tables, job.competition.candidate(None)[1]
-    fits = repeat(job.competition, tables, candidate, range(4), torch.device("cpu"))
+    fits = repeat(job.competition, tables, candidate, range(4), torch.device("cpu"), Workshop())
     assert statistics.mean(fit.score for fit in fits) > 0.845
 
 
@@ -101,5 +102,5 @@ def test_shuffled_labels_score_like_the_greater_class(home, real_archives, monke
     job = Job(name="titanic", home=home)
     tables, candidate = stages.ingest(job).tables, job.competition.candidate(None)[1]
     shuffled = replace(tables, target=np.random.default_rng(0).permutation(tables.target))
-    (fit,) = repeat(job.competition, shuffled, candidate, range(1), torch.device("cpu"))
+    (fit,) = repeat(job.competition, shuffled, candidate, range(1), torch.device("cpu"), Workshop())
     assert fit.score == pytest.approx(1 - 342 / 891, abs=0.02)

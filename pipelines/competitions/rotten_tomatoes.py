@@ -21,7 +21,7 @@ from submissions.layout import Labels
 LSTM = RNNConfig(
     cell=Cell.LSTM,
     members=1,
-    refit=2,
+    refit=1,
     epochs=3,
     patience=3,
     batch=128,
@@ -31,7 +31,7 @@ LSTM = RNNConfig(
     precision=Precision.FAST,
 )
 
-BAG = replace(LSTM, layers=0, embedding=100, word_dropout=0.1)  # of words, pairs and threes, in no order
+BAG = replace(LSTM, layers=0, embedding=50, word_dropout=0.1)  # of words and pairs of words, in no order
 
 COMPETITION = Competition(
     slug="sentiment-analysis-on-movie-reviews",
@@ -52,7 +52,7 @@ COMPETITION = Competition(
     candidates={
         "lstm": Candidate(config=LSTM),
         "gru": Candidate(config=replace(LSTM, cell=Cell.GRU)),
-        "bag": Candidate(config=BAG, recipe=text("Phrase", ngrams=3, least=2)),
+        "bag": Candidate(config=BAG, recipe=text("Phrase", ngrams=2, least=2)),
     },
     blend=("lstm", "gru", "bag"),
     layout=Labels(),
