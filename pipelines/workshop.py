@@ -27,12 +27,11 @@ class KeptWorkshop(Workshop):
     def array(self, key: str, make: Make) -> np.ndarray:
         """See `Workshop.array`."""
         path = self.folder / f"{key}.npy"
-        try:
-            return np.load(path, mmap_mode="c")  # nothing that is written reaches the file
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError, EOFError) as error:
-            console.warn(f"{path}: cannot be read ({error}): making it again")
+        if path.is_file():
+            try:
+                return np.load(path, mmap_mode="c")  # nothing that is written reaches the file
+            except (OSError, ValueError, EOFError) as error:
+                console.warn(f"{path}: cannot be read ({error}): making it again")
         with console.share(key) as watch:
             made = make(watch)
         with beside(path) as part, part.open("wb") as stream:

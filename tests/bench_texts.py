@@ -18,7 +18,8 @@ from data.datasets import Fold, SequenceDataset
 from data.metrics import LOG_LOSS
 from models.config import Precision, Schedule
 from models.crossfit import crossfit
-from models.rnn import GATES, Cell, RNNConfig
+from models.recurrence import GATES, Cell
+from models.rnn import RNNConfig
 from tests.bench_data import FIFTHS, WORDS, texts
 
 

@@ -13,7 +13,8 @@ from data.errors import UsageError
 from data.splits import Split
 from features.recipe import Workshop
 from features.text import text
-from models.rnn import Cell, RNNConfig
+from models.recurrence import Cell
+from models.rnn import RNNConfig
 from pipelines.competition import Candidate, find
 from pipelines.leaks import measure, small
 from tests.twins import twin_tables

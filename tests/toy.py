@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from pandera.pandas import Check, Column, DataFrameSchema
 
-from data.datasets import UNSEEN, Fold, SequenceDataset, TabularDataset
+from data.datasets import UNSEEN, Fold, Rows, SequenceDataset, TabularDataset
 from data.schema import Schema
 from data.sources import RawFiles, Source
 from data.splits import Split
@@ -106,15 +106,7 @@ def folds_of(
     def dataset(chosen: torch.Tensor) -> TabularDataset:
         return TabularDataset(input=x[chosen], target=target[chosen])
 
-    return [
-        Fold(
-            train=dataset(fold != number),
-            valid=dataset(fold == number),
-            test=dataset(fold == 0),
-            valid_rows=torch.where(fold == number)[0],
-        )
-        for number in range(folds)
-    ]
+    return _folded(dataset, fold)
 
 
 def sequences(texts: Sequence[torch.Tensor], target: Sequence[int], vectors: torch.Tensor) -> SequenceDataset:
@@ -146,6 +138,11 @@ def text_folds(rows: int = 120, folds: int = 3, units: int = 0, seed: int = 0) -
         own = [text for text, mine in zip(texts, chosen, strict=True) if mine]
         return sequences(own, [int(text[-1] % 2) for text in own], vectors)
 
+    return _folded(dataset, fold)
+
+
+def _folded(dataset: Callable[[torch.Tensor], Rows], fold: torch.Tensor) -> list[Fold]:
+    """Folds of rows, whose test rows are those of the first."""
     return [
         Fold(
             train=dataset(fold != number),
@@ -153,5 +150,5 @@ def text_folds(rows: int = 120, folds: int = 3, units: int = 0, seed: int = 0) -
             test=dataset(fold == 0),
             valid_rows=torch.where(fold == number)[0],
         )
-        for number in range(folds)
+        for number in range(int(fold.max()) + 1)
     ]

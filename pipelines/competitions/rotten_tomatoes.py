@@ -14,7 +14,8 @@ from features.lexicons import Afinn, TextBlob, Vader, WordLlama
 from features.text import text
 from features.vectors import GloVe
 from models.config import Precision, Schedule
-from models.rnn import Cell, RNNConfig
+from models.recurrence import Cell
+from models.rnn import RNNConfig
 from pipelines.competition import Candidate, Competition
 from submissions.layout import Labels
 
