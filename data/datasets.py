@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 UNKNOWN = -1  # the target of a row whose label nobody knows
 PADDING, UNSEEN = 0, 1  # tokens
+CONTEXT_STEP = 0.01  # what a context's 1 stands for
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,7 +69,7 @@ class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
         offsets: int64 [rows + 1]; row i is input[offsets[i]:offsets[i + 1]].
         target: int64 [rows], the class, or -1 where it is unknown.
         vectors: float32 [vocabulary, units], what is known of each token beforehand; NaN where nothing is.
-        context: int8 [places, units], what is known of tokens in their texts; datasets may share it.
+        context: int8 [places, units], what is known of tokens in their texts, in `CONTEXT_STEP`s; may be shared.
         places: int64 [rows], where the context of a row's first token stands.
     """
 

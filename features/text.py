@@ -16,6 +16,7 @@ from data.errors import UsageError
 from data.tables import Tables
 from features.context import MiniLM
 from features.recipe import ROW, Recipe, Workshop
+from features.spans import in_longest
 from features.vectors import Packaged, WordVectors
 
 LONGEST = 256  # words of a text
@@ -31,6 +32,7 @@ def text(
     ngrams: int = 1,
     vectors: Sequence[WordVectors] = (),
     context: MiniLM | None = None,
+    within: str | None = None,
 ) -> Recipe:
     """A recipe for one column of texts, whose words are parted by blanks.
 
@@ -44,12 +46,14 @@ def text(
             not learned are left out.
         vectors: what is known of words beforehand, side by side; a source that is not installed adds nothing.
         context: what makes vectors of words in their text; nothing where it is not installed.
+        within: a column that names the texts which belong together; the context is then that of the longest of them,
+            for those that are a part of it.
     """
     if least < 1 or longest < 1 or ngrams < 1:
         raise ValueError(f"takes words that stand somewhere and texts of some, but got {least=} {longest=} {ngrams=}")
     if ngrams > 1 and context is not None:
         raise ValueError(f"takes the context of single words, but got {ngrams=}")
-    return Recipe(encoder=TextEncoder(column, lower, least, longest, ngrams, tuple(vectors), context))
+    return Recipe(encoder=TextEncoder(column, lower, least, longest, ngrams, tuple(vectors), context, within))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,7 +62,7 @@ class Known:
 
     words: pd.Index
     vectors: np.ndarray  # float32 [words, units]; NaN where nothing is known
-    context: np.ndarray  # int8 [words of all rows, units]
+    context: np.ndarray  # int8 [places, units]
     places: np.ndarray  # int64 [rows], of a row's first word
 
     def __deepcopy__(self, memo: object) -> Known:
@@ -100,6 +104,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         ngrams: int = 1,
         vectors: tuple[WordVectors, ...] = (),
         context: MiniLM | None = None,
+        within: str | None = None,
         known: Known | None = None,
     ) -> None:
         self.column = column
@@ -109,12 +114,13 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         self.ngrams = ngrams
         self.vectors = vectors
         self.context = context
+        self.within = within
         self.known = known
 
     def prepare(self, tables: Tables, workshop: Workshop) -> TextEncoder:
         """See `Encoder`: the same with all that is known of the words of train and test looked up."""
-        texts = self._split(pd.concat([tables.train, tables.test]))
-        return clone(self).set_params(known=self._look_up(texts, workshop))
+        rows = pd.concat([tables.train, tables.test])
+        return clone(self).set_params(known=self._look_up(rows, self._split(rows), workshop))
 
     def origins(self) -> list[str]:
         """See `Encoder`."""
@@ -129,7 +135,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         texts = self._split(rows)
         count = Counter(word for words in texts for word in words)
         learned = sorted(word for word, times in count.items() if times >= self.least)
-        known = self.known or self._look_up(texts, Workshop())
+        known = self.known or self._look_up(rows, texts, Workshop())
         given = known.words[~np.isnan(known.vectors).all(axis=1)] if known.vectors.size else known.words[:0]
         words = (*learned, *sorted(set(given) - set(learned)))
         count = Counter(ngram for text in texts for ngram in self._ngrams(text))
@@ -147,7 +153,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
     def transform(self, rows: pd.DataFrame) -> Encoded:
         """The tokens of other rows."""
         texts = self._split(rows)
-        return self._encoded(rows, texts, self.known or self._look_up(texts, Workshop()))
+        return self._encoded(rows, texts, self.known or self._look_up(rows, texts, Workshop()))
 
     def dataset(self, found: Encoded, target: torch.Tensor) -> SequenceDataset:
         """See `Encoder`."""
@@ -165,30 +171,45 @@ class TextEncoder(TransformerMixin, BaseEstimator):
 
     def _split(self, rows: pd.DataFrame) -> list[list[str]]:
         """Every text's words; the word of none where it has none."""
-        if self.column not in rows:
-            raise UsageError(f"the recipe names the column {self.column!r}, but there are {', '.join(rows.columns)}")
-        cells = rows[self.column].fillna("").astype(str)
+        cells = self._cells(rows, self.column).fillna("").astype(str)
         cells = cells.str.lower() if self.lower else cells
         return [words[: self.longest] or [NONE] for words in cells.str.split()]
+
+    @staticmethod
+    def _cells(rows: pd.DataFrame, column: str) -> pd.Series:
+        if column not in rows:
+            raise UsageError(f"the recipe names the column {column!r}, but there are {', '.join(rows.columns)}")
+        return rows[column]
 
     def _ngrams(self, text: list[str]) -> list[str]:
         """All that are longer than a word."""
         return [" ".join(text[at : at + n]) for n in range(2, self.ngrams + 1) for at in range(len(text) + 1 - n)]
 
-    def _look_up(self, texts: list[list[str]], workshop: Workshop) -> Known:
+    def _look_up(self, rows: pd.DataFrame, texts: list[list[str]], workshop: Workshop) -> Known:
         words = sorted({word for text in texts for word in text})
         found = [each.find(words) for each in self.vectors if each.origin() is not None]
-        lengths = np.array([len(text) for text in texts], dtype=np.int64)
-        context = np.empty((lengths.sum(), 0), dtype=np.int8)
-        model = self.context
-        if model is not None and model.origin() is not None:
-            context = workshop.array(model.key(texts), lambda watch: model.encode(texts, workshop.device, watch))
+        model = self.context if self.context is not None and self.context.origin() is not None else None
+        whole, places = self._whole(rows, texts)
+        if model is None:
+            context = np.empty((sum(map(len, whole)), 0), dtype=np.int8)
+        else:
+            context = workshop.array(model.key(whole), lambda watch: model.encode(whole, workshop.device, watch))
         return Known(
             words=pd.Index(words, dtype=str),
             vectors=np.concatenate([np.empty((len(words), 0), dtype=np.float32), *found], axis=1),
             context=context,
-            places=lengths.cumsum() - lengths,
+            places=places,
         )
+
+    def _whole(self, rows: pd.DataFrame, texts: list[list[str]]) -> tuple[list[list[str]], np.ndarray]:
+        """The texts that are the context of words, and where each row's first word stands in them, end to end."""
+        if self.within is None:
+            holder, inside = np.arange(len(texts)), np.zeros(len(texts), dtype=np.int64)
+        else:
+            holder, inside = in_longest(texts, self._cells(rows, self.within))
+        holders, own = np.unique(holder, return_inverse=True)
+        starts = np.cumsum([0, *(len(texts[row]) for row in holders)])
+        return [texts[row] for row in holders], starts[own] + inside
 
     def _encoded(self, rows: pd.DataFrame, texts: list[list[str]], known: Known) -> Encoded:
         token = {word: number for number, word in enumerate(self.words_, start=UNSEEN + 1)}

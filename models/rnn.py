@@ -17,7 +17,7 @@ from models.pack import Form, Pack
 from models.pooling import Greatest, Pool, Pooling, held_places, mean_of
 from models.recurrence import Cell, Recurrence, backwards
 from models.tokens import Texts, TokenPack, Tokens
-from models.vectors import PrincipalAxes, TokenVectors
+from models.vectors import TokenVectors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,6 @@ class RNNConfig(Config):
     bag: bool = True  # the tokens' own vectors are pooled too, by mean and max
     head: int = 128  # units of the hidden layer after the pooling; 0: none
     embedding: int = 50  # units of a token's vector where none are given
-    context: int = 128  # units that what is known of a token in its text is brought to
     tuned: float = 0.5  # learning rate of the vectors, as a share of lr; 0: those that are given stay as they are
     dropout: float = 0.3  # of the pooled states, and after the hidden layer
     input_dropout: float = 0.15  # of the vectors' units and between layers, the same for all tokens of a row
@@ -72,10 +71,8 @@ class RNN(Network):
         super().__init__()
         self.nets, self.config, self.longest = len(generators), config, form.longest
         self.sparse_rate = config.tuned
-        units = form.units or config.embedding
-        self.embedding = TokenVectors(form, units, config.tuned > 0, generators)
-        self.axes = PrincipalAxes(form.context, config.context, self.nets) if form.context else None
-        units += self.axes.units if self.axes is not None else 0
+        self.embedding = TokenVectors(form, form.units or config.embedding, config.tuned > 0, generators)
+        units = (form.units or config.embedding) + form.context
         across = config.directions * config.width
         self.recurrence = nn.ModuleList(
             Recurrence(config.cell, inside, config.width, config.directions, generators)
@@ -92,11 +89,9 @@ class RNN(Network):
         return self.embedding.learned()
 
     def fit(self, pack: Pack) -> None:
-        """See `Network.fit`: takes over the vectors that are known, and learns the axes of the context."""
+        """See `Network.fit`: takes over the vectors that are known."""
         assert isinstance(pack, TokenPack)
         self.embedding.take(pack.vectors)
-        if self.axes is not None:
-            self.axes.fit(pack)
 
     def forward(self, input: Texts, noise: Noise | None = None) -> Tensor:
         """See `Network.forward`."""
@@ -130,14 +125,13 @@ class RNN(Network):
 
     def _vectors(self, input: Texts, noise: Noise | None) -> Tensor:
         """What is known of each token, float32 [nets, tokens, rows, units]."""
-        tokens = input.tokens
-        context = [] if self.axes is None else [self.axes(input.context)]
+        tokens, context = input.tokens, input.context
         if noise is not None and self.config.word_dropout:
             kept, _ = noise.kept((self.nets, self.longest, tokens.shape[2]), self.config.word_dropout)
             here = (kept[:, : tokens.shape[1]] > 0) | (tokens == PADDING)
             tokens = tokens.where(here, UNSEEN)
-            context = [each * here.unsqueeze(3) for each in context]
-        return torch.cat([self.embedding(tokens), *context], dim=3)
+            context = context * here.unsqueeze(3)
+        return torch.cat([self.embedding(tokens), context], dim=3)
 
     def _same_for_all_tokens(self, x: Tensor, noise: Noise | None) -> Tensor:
         """Drops units of a row (Gal and Ghahramani, 2016, https://arxiv.org/abs/1512.05287).

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.datasets import PADDING, UNKNOWN, UNSEEN, Rows, SequenceDataset
+from data.datasets import CONTEXT_STEP, PADDING, UNKNOWN, UNSEEN, Rows, SequenceDataset
 from models.pack import Form, Pack
 
 
@@ -110,7 +110,7 @@ class TokenPack(Pack):
         starts: int64 [folds, rows], of a row in the tokens.
         lengths: int64 [folds, rows]; 0 in the padding.
         vectors: float32 [folds, vocabulary, units]; NaN where nothing is known.
-        context: int8 [places, units].
+        context: int8 [places, units], in `CONTEXT_STEP`s.
         places: int64 [folds, rows], where the context of a row begins.
     """
 
@@ -130,7 +130,8 @@ class TokenPack(Pack):
         if not self.context.shape[1]:
             return Texts(tokens=tokens, context=torch.zeros(*held.shape, 0, device=rows.device))
         at = torch.where(held, places + step, 0)
-        return Texts(tokens=tokens, context=self.context.index_select(0, at.flatten()).float().unflatten(0, at.shape))
+        context = self.context.index_select(0, at.flatten()) * CONTEXT_STEP
+        return Texts(tokens=tokens, context=context.unflatten(0, at.shape))
 
     def drawn(self, fold: int, generator: torch.Generator) -> Tensor:
         """See `Pack.drawn`: by length, rows of one length at random."""

@@ -10,10 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.network import drawn_uniform
-from models.tokens import TokenPack, Tokens
+from models.tokens import Tokens
 
-SAMPLE = 20_000  # tokens that axes are learned from
-SPREAD = 0.3  # standard deviation along the axes, about that of GloVe's numbers
 SMALL = 0.1  # bound of the vectors of tokens that nothing is known of
 
 
@@ -46,42 +44,6 @@ class TokenVectors(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Looks up."""
         return LookUp.apply(self.table, tokens)
-
-
-class PrincipalAxes(nn.Module):
-    """Numbers along the axes in which they differ most, learned from the train rows of each fold.
-
-    Shape: [nets, ..., inside] to [nets, ..., units]
-    """
-
-    def __init__(self, inside: int, units: int, nets: int) -> None:
-        super().__init__()
-        self.units = min(inside, units)
-        self.center: Tensor
-        self.axes: Tensor
-        self.register_buffer("center", torch.zeros(nets, 1, inside))
-        self.register_buffer("axes", torch.zeros(nets, inside, self.units))
-
-    @torch.no_grad()
-    def fit(self, pack: TokenPack) -> None:
-        """Learns from some tokens of every fold, as many of them as `SAMPLE` at most."""
-        members = len(self.axes) // len(pack.rows)
-        for fold, rows in enumerate(pack.rows):
-            own = slice(fold * members, (fold + 1) * members)
-            lengths, places = pack.lengths[fold, :rows], pack.places[fold, :rows]
-            ends = lengths.cumsum(dim=0)
-            chosen = torch.arange(0, int(ends[-1]), max(1, int(ends[-1]) // SAMPLE), device=ends.device)
-            row = torch.searchsorted(ends, chosen, right=True)
-            x = pack.context[places[row] + chosen - (ends - lengths)[row]].double()
-            center = x.mean(dim=0)
-            values, axes = torch.linalg.eigh((x - center).T @ (x - center) / len(x))
-            spread = values[-self.units :].clamp_min(1e-12).mean().sqrt()
-            self.center[own] = center.float()
-            self.axes[own] = (axes[:, -self.units :].flip(1) * (SPREAD / spread)).float()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Turns."""
-        return torch.baddbmm(-self.center @ self.axes, x.flatten(1, -2), self.axes).unflatten(1, x.shape[1:-1])
 
 
 class LookUp(torch.autograd.Function):

@@ -5,58 +5,34 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import statistics
-import subprocess
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-
-import torch
 
 from models.config import Precision
 from models.devices import LARGE, rounds
 from pipelines.home import REPOSITORY
 from pipelines.origin import versions
-from tests import bench_pack
-from tests.bench_worker import Case, in_own_process
+from tests import bench_pack, bench_texts
+from tests.bench_tools import CPU, ROUNDS, Figures, beside, in_own_process, in_turn, medians, of_peer, peak
+from tests.bench_worker import Case
 
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
-PEERS = REPOSITORY / ".venv-bench" / "bin" / "python"
-ROUNDS = 3
-GEMM = (512, 1024, 2048)  # sizes of square products; the best of them is the peak
 OTTO = Case(epochs=3)
 TITANIC = Case(rows=891, members=8, epochs=30, batch=32, width=16, depth=1)
-CPU = torch.device("cpu")
 
 
-def peak() -> float:
-    """GFLOP/s of float32 products on all cores: the best size, each the median of its rounds."""
-    found = []
-    for size in GEMM:
-        a, b = torch.randn(size, size), torch.randn(size, size)
-        rates = []
-        for _ in range(9):
-            started = time.perf_counter()
-            for _ in range(2**33 // size**3):
-                a @ b
-            rates.append(2 * size**3 * (2**33 // size**3) / (time.perf_counter() - started) / 1e9)
-        found.append(statistics.median(rates))
-    return max(found)
+def measured(case: Case) -> Figures:
+    """A case in a process of its own."""
+    return in_own_process("tests.bench_worker", case)
 
 
-def medians(found: Sequence[dict[str, float]]) -> dict[str, float]:
-    """The median of every figure."""
-    return {name: statistics.median(each[name] for each in found) for name in found[0]}
-
-
-def median_of(case: Case) -> dict[str, float]:
+def median_of(case: Case) -> Figures:
     """The medians of some processes that measure a case."""
-    return medians([in_own_process(case) for _ in range(ROUNDS)])
+    return medians([measured(case) for _ in range(ROUNDS)])
 
 
 def shares() -> str:
@@ -87,38 +63,18 @@ that of float32 matrix products on all cores, measured before and after in the s
 """ + "\n".join(lines)
 
 
-def of_peer(name: str) -> dict[str, float]:
-    """An epoch of a peer, in a process of its own environment."""
-    command = [str(PEERS), "-m", "tests.bench_peers", name, json.dumps({**asdict(OTTO), "epochs": 1})]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 def peers() -> str:
-    """The same cross-validation by other tools, in turn, so that a noisy machine is noisy for all."""
-    ways: dict[str, Callable[[], dict[str, float]]] = {
-        "Podium": lambda: in_own_process(OTTO),
-        "PyTorch loop, DataLoader": lambda: of_peer("loop"),
-        "skorch": lambda: of_peer("skorch"),
-        "Lightning": lambda: of_peer("lightning"),
+    """The same cross-validation by other tools."""
+    ways: dict[str, Callable[[], Figures]] = {
+        "Podium": lambda: measured(OTTO),
+        "PyTorch loop, DataLoader": lambda: of_peer("loop", OTTO),
+        "skorch": lambda: of_peer("skorch", OTTO),
+        "Lightning": lambda: of_peer("lightning", OTTO),
     }
     if rounds(Precision.FAST, CPU):
-        ways["Podium, `precision=FAST`"] = lambda: in_own_process(replace(OTTO, precision=Precision.FAST))
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
-    for _ in range(ROUNDS):
-        for name, way in ways.items():
-            found[name].append(way())
-    middle = {name: medians(each) for name, each in found.items()}
-    ours = [name for name in ways if name.startswith("Podium")]
-    lines = []
-    for name, each in middle.items():
-        times = " | ".join(f"{each['seconds'] / middle[mine]['seconds']:.1f}" for mine in ours)
-        epochs = OTTO.epochs if name in ours else 1
-        lines.append(
-            f"| {name} | {each['seconds']:.2f} | {times} | {each['peak_gb']:.2f} | {each['score']:.3f} ({epochs}) |"
-        )
-    heads = " | ".join(f"times {mine}" for mine in ours)
+        ways["Podium, `precision=FAST`"] = lambda: measured(replace(OTTO, precision=Precision.FAST))
+    found = in_turn(ways)
+    epochs = {name: OTTO.epochs for name in found if name.startswith("Podium")}
     return f"""## Beside the tools that people use now
 
 93-512-512-9, 5 folds x 2 members, 49,502 rows, batches of 512, dropout .2, AdamW: seconds an epoch of all ten networks
@@ -126,9 +82,7 @@ with their scoring, and the peak memory of the process, medians of {ROUNDS} roun
 after another with their defaults, in float32. The last column is the out-of-fold log loss after so many epochs: a check
 that all of them learn.
 
-| tool | seconds an epoch | {heads} | peak, GB | log loss (epochs) |
-|---|---|{"---|" * len(ours)}---|---|
-""" + "\n".join(lines)
+""" + beside(found, epochs)
 
 
 def growth() -> str:
@@ -140,10 +94,10 @@ def growth() -> str:
         replace(base, folds=2 * base.folds),
         replace(base, rows=500_000),
     ]
-    firsts, found = [in_own_process(base)], []
+    firsts, found = [measured(base)], []
     for case in cases:
-        found.append(in_own_process(case))
-        firsts.append(in_own_process(base))
+        found.append(measured(case))
+        firsts.append(measured(base))
     first = medians(firsts)
     lines = [
         f"| {case.rows:,} | {case.folds} | {case.members} | {each['seconds']:.2f} "
@@ -167,7 +121,7 @@ def cores() -> str:
     cases = [replace(TITANIC, epochs=10), *(replace(small, width=width) for width in (16, 32, 64, 128, 256))]
     lines = []
     for case in [*cases, replace(small, width=512, batch=512)]:
-        one, all_cores = (in_own_process(replace(case, cores=which))["seconds"] for which in ("one", "all"))
+        one, all_cores = (measured(replace(case, cores=which))["seconds"] for which in ("one", "all"))
         chosen = "all" if case.products >= LARGE else "one"
         net = f"93-{'-'.join([str(case.width)] * case.depth)}-9"
         lines.append(
@@ -200,7 +154,7 @@ def main() -> None:
 Written by `make bench` on {date.today()}: {processor()}, {os.cpu_count()} cores; {versions()}.
 """
     parts = [head]
-    for section in (shares, peers, growth, cores, bench_pack.section):
+    for section in (shares, peers, bench_texts.section, growth, cores, bench_pack.section):
         parts.append(section())
         print(parts[-1], flush=True)
     PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n")

@@ -8,13 +8,11 @@ stopped and run again.
 from __future__ import annotations
 
 import argparse
-import re
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from data.files import beside
 from data.metrics import ACCURACY, LOG_LOSS
@@ -22,15 +20,13 @@ from data.tables import Tables
 from features.recipe import Recipe, Workshop
 from features.tabular import tabular
 from models.config import Schedule
-from models.crossfit import CrossFit
 from models.mlp import MLPConfig
 from pipelines import stages
-from pipelines.competition import Candidate
 from pipelines.competitions.otto import COMPETITION, FEATURES, LEARNED, MLP, SUMS, near
-from pipelines.fitting import encode, fit
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
-from submissions.blend import blend, tempered
+from submissions.blend import tempered
+from tests.ablation import Variant, Variants, kinds_of, measured, together, trained
 from tests.bench_otto_parts import (
     AveragedConfig,
     PeriodicConfig,
@@ -63,16 +59,7 @@ BY_LOGS = COMPETITION.candidates["logs"].recipe
 APART = replace(START, expanded=len(FEATURES))
 
 
-@dataclass(frozen=True)
-class Variant:
-    """One line of the table."""
-
-    config: MLPConfig
-    recipe: Recipe | None = None  # None: the default's
-    kept: bool = False
-
-
-VARIANTS: dict[str, Variant | None] = {  # None: a heading
+VARIANTS: Variants = {
     "**how a count is written, without anything else**": None,
     "log(1 + x), standardised": Variant(PLAIN, LOG),
     "signed power .6": Variant(PLAIN, scaled(signed_power)),
@@ -111,7 +98,6 @@ VARIANTS: dict[str, Variant | None] = {  # None: a heading
 }
 REFITS = (2, 6, 12)  # networks on all rows
 KIND_MEMBERS = {"sums": SUMS.members}
-KIND = re.compile(r"\*\*`(\w+)`\*\*")  # in the name of a line that measures one
 TOGETHER = [
     ("mlp",),
     ("mlp", "apart"),
@@ -126,27 +112,11 @@ TOGETHER = [
 ]
 
 
-def trained(variant: Variant, tables: Tables) -> CrossFit:
-    """The cross-validation of a variant."""
-    encoded = encode(COMPETITION, tables, Candidate(config=variant.config, recipe=variant.recipe), Workshop())
-    return fit(COMPETITION, encoded, variant.config, seed=0, device=torch.device("cpu"))
-
-
 def main(kept: Path, only: str) -> None:
     """Measures what is not measured yet, and writes the page."""
     tables = stages.ingest(Job(name="otto", home=Home())).tables
     assert tables.best is None, "this bench needs the real files: set KAGGLE_ARCHIVES"
-    kept.mkdir(parents=True, exist_ok=True)
-    known: dict[str, np.ndarray] = {}
-    for name, variant in VARIANTS.items():
-        path = kept / (re.sub(r"\W+", "-", name).strip("-") + ".npy")
-        if variant is not None and only in name and not path.is_file():
-            oof = trained(variant, tables).oof
-            with beside(path) as part, part.open("wb") as file:
-                np.save(file, oof)
-            print(f"{name}: {figures(oof, tables)}", flush=True)
-        if path.is_file():
-            known[name] = np.load(path)
+    known = measured(COMPETITION, tables, VARIANTS, kept, only, Workshop())
     PAGE.write_text(page(known, tables, kept))
 
 
@@ -158,7 +128,10 @@ def on_all_rows(kept: Path) -> list[str]:
             job = Job(name="otto", home=Home(Path(folder)))
             labels = stage(job, job.home.raw / job.name, seed=0)
             tables = stages.ingest(job).tables
-        found = [trained(Variant(replace(START, refit=refit)), tables).test for refit in (0, *REFITS)]
+        found = [
+            trained(COMPETITION, Variant(replace(START, refit=refit)), tables, Workshop()).test
+            for refit in (0, *REFITS)
+        ]
         with beside(path) as part, part.open("wb") as file:
             target = np.array([COMPETITION.schema.labels.index(label) for label in labels])
             np.savez(file, target=target, test=np.stack(found))
@@ -183,12 +156,11 @@ def figures(oof: np.ndarray, tables: Tables) -> str:
 
 def blends(known: dict[str, np.ndarray], tables: Tables) -> list[str]:
     """What kinds of networks come to together, from the lines that measure one kind."""
-    kinds = {match[1]: oof for name, oof in known.items() if (match := KIND.search(name))}
+    kinds = kinds_of(known)
     lines = []
     for names in TOGETHER:
         if set(names) <= set(kinds):
-            hashes = [tables.fold_hash] * len(names)
-            found = blend([kinds[name] for name in names], tables.target, tables.fold, hashes, LOG_LOSS)
+            found = together([kinds[name] for name in names], tables, LOG_LOSS)
             weights = ", ".join(f"{weight:.2f}" for weight in found.weights)
             accuracy = ACCURACY.score(tables.target, found.oof)
             members = sum(KIND_MEMBERS.get(name, START.members) for name in names)

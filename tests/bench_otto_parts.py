@@ -13,15 +13,13 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import QuantileTransformer, StandardScaler
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from models.columns import ColumnPack, Columns
 from models.layers import PackedLinear
 from models.mlp import MLP, MLPConfig
 from models.network import Noise, drawn_uniform
 from models.pack import Form, Pack
-
-HORIZON = 200  # steps that the mean of weights looks back
+from tests.averaging import Averaging
 
 
 class Scaled(TransformerMixin, BaseEstimator):
@@ -150,33 +148,5 @@ class AveragedConfig(MLPConfig):
         return Averaged(self, form, outputs, generators)
 
 
-class Averaged(MLP):
-    """Trains as an MLP does; a pass without noise takes the mean weights."""
-
-    def fit(self, pack: Pack) -> None:
-        super().fit(pack)
-        for name, value in self.named_parameters():
-            self.register_buffer(self._mean_of(name), value.detach().clone())
-
-    @staticmethod
-    def _mean_of(name: str) -> str:
-        return "mean_" + name.replace(".", "_")
-
-    def forward(self, input: Tensor, noise: Noise | None = None) -> Tensor:
-        if noise is not None:
-            for name, value in self.named_parameters():
-                self.get_buffer(self._mean_of(name)).lerp_(value.detach(), 1 / HORIZON)
-            return super().forward(input, noise)
-        means = {name: self.get_buffer(self._mean_of(name)) for name, _ in self.named_parameters()}
-        return functional_call(_Plain(self), {f"network.{name}": mean for name, mean in means.items()}, (input,))
-
-
-class _Plain(nn.Module):
-    """The network's own pass, whatever pass the network takes instead."""
-
-    def __init__(self, network: MLP) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, input: Tensor) -> Tensor:
-        return MLP.forward(self.network, input)
+class Averaged(Averaging, MLP):
+    """See `Averaging`."""

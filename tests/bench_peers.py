@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from tests.bench_data import CLASSES, COLUMNS, FIFTHS, WORDS, counts, texts
@@ -55,8 +55,7 @@ class TextNetwork(nn.Module):
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Logits of padded tokens [rows, longest]."""
         lengths = (tokens != 0).sum(dim=1)
-        packed = pack_padded_sequence(self.embedding(tokens), lengths.cpu(), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.recurrence(packed)[0], batch_first=True)
+        states = self.recurrence(self.embedding(tokens))[0]
         held = (tokens != 0).unsqueeze(2)
         ahead, behind = states.chunk(2, dim=2)
         pooled = torch.cat([

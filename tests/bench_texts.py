@@ -9,7 +9,9 @@ import json
 import resource
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import torch
@@ -18,9 +20,13 @@ from data.datasets import Fold, SequenceDataset
 from data.metrics import LOG_LOSS
 from models.config import Precision, Schedule
 from models.crossfit import crossfit
+from models.devices import rounds
 from models.recurrence import GATES, Cell
 from models.rnn import RNNConfig
 from tests.bench_data import FIFTHS, WORDS, texts
+from tests.bench_tools import CPU, ROUNDS, Figures, beside, in_own_process, in_turn, of_peer, peak
+
+PEER_ROWS = 31_212  # a fifth: the peers take minutes an epoch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +116,53 @@ def measure(case: TextCase) -> dict[str, float]:
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "score": fit.score,
     }
+
+
+def section() -> str:
+    """Measures, and tells it in Markdown."""
+    precisions = [Precision.FULL, *([Precision.FAST] if rounds(Precision.FAST, CPU) else [])]
+    lines = []
+    for cell, precision in product((Cell.LSTM, Cell.GRU), precisions):
+        case = TextCase(cell=cell, precision=precision)
+        before = peak()
+        found = measured(case)
+        limit = (before + peak()) / 2
+        lines.append(
+            f"| {cell}, `precision={precision.name}` | {case.folds * case.members} | {found['seconds']:.1f} "
+            f"| {found['tokens_a_second']:,.0f} | {found['gflops']:.0f} | {limit:.0f} | {found['gflops'] / limit:.0%} |"
+        )
+    small = TextCase(rows=PEER_ROWS)
+    ways: dict[str, Callable[[], Figures]] = {
+        "Podium": lambda: measured(small),
+        "PyTorch loop, DataLoader": lambda: of_peer("loop", small),
+        "skorch": lambda: of_peer("skorch", small),
+        "Lightning": lambda: of_peer("lightning", small),
+    }
+    if Precision.FAST in precisions:
+        ways["Podium, `precision=FAST`"] = lambda: measured(replace(small, precision=Precision.FAST))
+    table = beside(in_turn(ways), {name: small.epochs for name in ways if name.startswith("Podium")})
+    return f"""## Recurrent networks
+
+Made-up phrases, {TextCase.rows:,} of them and as long as the movie reviews':
+({small.embedding} units a word, {small.width} units each way, the states
+pooled by last, mean and max, {small.head} units, {FIFTHS} classes), 5 folds by sentence, batches of {small.batch},
+dropout .3, AdamW: an epoch of all networks with its scoring. Tokens are those of the texts, without padding, and so are
+the products that GFLOP/s count, six for each weight; the peak is that of float32 matrix products.
+
+| cell | networks | seconds an epoch | tokens a second | GFLOP/s | peak | share |
+|---|---|---|---|---|---|---|
+{chr(10).join(lines)}
+
+The LSTM on {PEER_ROWS:,} of the rows beside the same network by other tools, as their users write it: random batches,
+each padded to its longest text; medians of {ROUNDS} rounds in turn.
+
+{table}
+"""
+
+
+def measured(case: TextCase) -> Figures:
+    """A case in a process of its own."""
+    return in_own_process("tests.bench_texts", case)
 
 
 if __name__ == "__main__":

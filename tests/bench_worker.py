@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -101,15 +100,6 @@ def measure(case: Case) -> dict[str, float]:
         "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "score": fit.score,
     }
-
-
-def in_own_process(case: Case) -> dict[str, float]:
-    """`measure` in a process of its own."""
-    command = [sys.executable, "-m", "tests.bench_worker", json.dumps(asdict(case))]
-    started = time.perf_counter()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return {**found, "all_seconds": time.perf_counter() - started}
 
 
 if __name__ == "__main__":

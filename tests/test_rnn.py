@@ -273,26 +273,6 @@ def test_settings_that_mean_nothing_are_refused(wrong):
         replace(CONFIG, **wrong)
 
 
-def test_context_is_turned_to_the_axes_in_which_it_differs_most():
-    generator = torch.Generator().manual_seed(0)
-    data = sequences([torch.full((4,), 2)] * 200, [0, 1] * 100, torch.zeros(3, 0))
-    spread = torch.tensor([5.0, 0.1, 0.1, 3.0])
-    context = (7 + 5 * torch.randn(800, 4, generator=generator) * spread).round().clamp(-127, 127)
-    data = replace(data, context=context.to(torch.int8))
-    form = Tokens.of([data])
-    assert form.context == 4
-    network = replace(PLAIN, context=2).build(form, OUTPUTS, generators_of(0, 0, NETS))
-    pack = form.stack([data], torch.device("cpu"))
-    network.fit(pack)
-    found = network.axes(pack.input_of(torch.arange(200).expand(NETS, -1)).context)
-    assert found.shape == (NETS, 4, 200, 2)
-    flat = found[0].transpose(0, 1).flatten(0, 1)
-    assert flat.mean(dim=0).abs().max() < 1e-3
-    assert torch.corrcoef(flat.T)[0, 1].abs() < 1e-2
-    for axis, column in ((0, 0), (1, 3)):
-        assert torch.corrcoef(torch.stack([flat[:, axis], context[:, column]]))[0, 1].abs() > 0.99
-
-
 def test_a_row_without_tokens_has_an_answer():
     data = sequences([torch.tensor([2, 3]), torch.tensor([]).long()], [0, 0], torch.zeros(4, 0))
     form = Tokens.of([data])

@@ -13,6 +13,7 @@ import torch
 from data.datasets import UNSEEN
 from data.errors import BadDataError, UnavailableError, UsageError
 from data.tables import Tables, ingest
+from features.characters import Characters
 from features.context import MiniLM
 from features.lexicons import Afinn, TextBlob, Vader, WordLlama
 from features.recipe import Workshop
@@ -160,7 +161,7 @@ def test_a_broken_file_of_vectors_is_named_with_its_row(tmp_path, monkeypatch, c
         GloVe().origin()
 
 
-SOURCES = {GloVe(): 50, Vader(): 2, Afinn(): 1, TextBlob(): 2, WordLlama(units=8): 8}
+SOURCES = {GloVe(): 50, Vader(): 2, Afinn(): 1, TextBlob(): 2, WordLlama(units=8): 8, Characters(units=8): 8}
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -173,6 +174,15 @@ def test_the_packages_know_good_words_from_bad_ones(source):
     assert np.abs(found[0] - found[1]).max() > 0.1
     np.testing.assert_allclose(source.find(words[:1]), found[:1], atol=1e-6)  # whatever else is looked up
     assert source.origin() == f"{source.package} {metadata.version(source.package)}"
+
+
+def test_words_spelled_alike_have_vectors_alike():
+    wonderful, wonderfully, terrible = Characters().find(["wonderful", "wonderfully", "terrible"])
+    assert wonderful @ wonderfully > 2 * abs(wonderful @ terrible)
+    encoder, _, test = encoded(["good film"], ["goodish films"], vectors=[Characters()])
+    assert words_of(encoder, test) == [["<unseen>", "<unseen>"]]  # until `prepare` has looked the words up
+    recipe = text("phrase", vectors=[Characters()]).prepare(tables_of_texts(["good film"], ["goodish"]), Workshop())
+    assert (recipe.encode(tables_of_texts(["good film"], ["goodish"]), None).test.input != UNSEEN).all()
 
 
 def test_a_package_that_is_not_installed_adds_nothing(monkeypatch):

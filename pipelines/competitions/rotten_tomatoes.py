@@ -32,7 +32,15 @@ LSTM = RNNConfig(
     precision=Precision.FAST,
 )
 
-BAG = replace(LSTM, layers=0, embedding=50, word_dropout=0.1)  # of words and pairs of words, in no order
+GRU = replace(LSTM, cell=Cell.GRU)
+
+MLP = replace(LSTM, layers=0)  # of the mean and the greatest of the words' vectors
+
+BAG = replace(MLP, embedding=50, word_dropout=0.1)  # of words and pairs of words, learned from nothing
+
+KNOWN = [GloVe(), Vader(), Afinn(), TextBlob(), WordLlama()]
+
+PHRASE = text("Phrase", vectors=KNOWN, context=MiniLM())  # the context of a word is its phrase, and not the sentence
 
 COMPETITION = Competition(
     slug="sentiment-analysis-on-movie-reviews",
@@ -49,13 +57,17 @@ COMPETITION = Competition(
     ),
     split=Split(folds=5, group="SentenceId"),
     metric=ACCURACY,
-    recipe=text("Phrase", vectors=[GloVe(), Vader(), Afinn(), TextBlob(), WordLlama()], context=MiniLM()),
+    recipe=text("Phrase", vectors=KNOWN, context=MiniLM(), within="SentenceId"),
     candidates={
         "lstm": Candidate(config=LSTM),
-        "gru": Candidate(config=replace(LSTM, cell=Cell.GRU)),
+        "gru": Candidate(config=GRU),
         "bag": Candidate(config=BAG, recipe=text("Phrase", ngrams=2, least=2)),
+        "lstm_in_phrase": Candidate(config=LSTM, recipe=PHRASE),
+        "gru_in_phrase": Candidate(config=GRU, recipe=PHRASE),
+        "mlp_in_phrase": Candidate(config=MLP, recipe=PHRASE),
     },
     blend=("lstm", "gru", "bag"),
+    full=("lstm", "gru", "bag", "lstm_in_phrase", "gru_in_phrase", "mlp_in_phrase"),
     layout=Labels(),
     verbatim=True,
 )

@@ -1,0 +1,78 @@
+"""The context of words: what MiniLM makes of each in its text, and spans of the longest text of a group."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from data.datasets import CONTEXT_STEP
+from features.context import MiniLM
+from features.recipe import Workshop
+from features.spans import in_longest
+from features.text import text
+from tests.test_text import tables_of_texts
+
+CPU = torch.device("cpu")
+TEXTS = [line.split() for line in ("a good film", "not a good film", "the bank of a river", "a bank robbed twice", "")]
+
+
+def encode(texts, **arguments) -> np.ndarray:
+    model = MiniLM(**arguments)
+    return model.encode(texts, CPU, lambda _: None).astype(float) * CONTEXT_STEP
+
+
+def angle(a: np.ndarray, b: np.ndarray) -> float:
+    return a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+
+
+def test_a_word_has_a_vector_in_its_text():
+    found = encode(TEXTS, units=8)
+    assert found.shape == (sum(map(len, TEXTS)), 8)
+    good, not_good = found[1], found[5]
+    river, robbed = found[8], found[13]
+    assert angle(good, not_good) > angle(river, robbed)
+    assert angle(river, robbed) < 0.95
+    assert found[4:].std(axis=0) == pytest.approx(0.3, abs=0.15)  # of words, along every axis
+
+
+def test_other_texts_and_their_order_hardly_change_a_vector():
+    axes = TEXTS * 3
+    first, other = encode(axes, units=8), encode(axes[::-1], units=8)[::-1]
+    words = np.cumsum([0, *map(len, axes)])
+    back = np.concatenate([np.arange(words[row], words[row + 1])[::-1] for row in range(len(axes))])
+    assert np.abs(first[back] - other).max() < 0.1  # bfloat16, and whole steps
+    assert MiniLM().key(axes) != MiniLM().key(axes[::-1])
+    assert MiniLM(units=8).key(axes) != MiniLM().key(axes)
+
+
+def test_pieces_of_a_word_are_averaged_and_cut_ones_are_zero():
+    long = ["film"] * 600  # the model takes 512 pieces
+    found = encode([long, ["unbelievableness", "film"]], units=4)
+    assert found.shape == (602, 4)
+    assert (found[512:600] == 0).all()
+    assert (found[600:] != 0).any(axis=1).all()
+
+
+def test_parts_stand_in_the_longest_text_of_their_group():
+    texts = [line.split() for line in ("good film", "a good film", "film", "a film", "good film", "ood film")]
+    holder, start = in_longest(texts, ["one", "one", "one", "one", "two", "one"])
+    assert holder.tolist() == [1, 1, 1, 3, 4, 5]
+    assert start.tolist() == [1, 0, 2, 0, 0, 0]
+
+
+def test_the_context_is_that_of_the_whole_text():
+    whole, part, other = "not a good film", "good film", "a film"
+    tables = tables_of_texts([whole, part], [other, whole])
+    tables = replace(tables, train=tables.train.assign(sentence=[1, 1]), test=tables.test.assign(sentence=[2, 3]))
+    recipe = text("phrase", context=MiniLM(units=4), within="sentence").prepare(tables, Workshop())
+    fold = recipe.encode(tables, None)
+    data = fold.train
+    at = data.places[1]
+    assert at == data.places[0] + 2
+    assert len(data.context) == 4 + 2 + 4  # the part has no vectors of its own
+    alone = text("phrase", context=MiniLM(units=4)).prepare(tables, Workshop()).encode(tables, None).train
+    assert not torch.equal(data.context[at : at + 2], alone.context[4:6])
+    assert fold.test.places.tolist() == [4, 6]
