@@ -13,7 +13,7 @@ COMPETITIONS := $(basename $(notdir $(filter-out %/__init__.py,$(wildcard pipeli
 OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
 
-.PHONY: help all ingest train submit check repeat summary ui bench test lint clean $(COMPETITIONS)
+.PHONY: help all ingest train submit check repeat leaks summary ui bench test lint clean $(COMPETITIONS)
 
 help:  ## list the targets
 	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [DEVICE=auto|cpu|cuda] [ARGS=...]"
@@ -40,6 +40,9 @@ check: $(STAMP)  ## list every fault in the raw files of C
 
 repeat: $(STAMP)  ## cross-validate C over ten other splits: is a score luck?
 	@$(NEEDS_C)$(RUN) repeat $(C) $(if $(MODEL),--model $(MODEL)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+
+leaks: $(STAMP)  ## measure how much folds that tear the kin of C apart would flatter
+	@$(NEEDS_C)$(RUN) leaks $(C) $(if $(MODEL),--model $(MODEL)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 
 summary: $(STAMP)  ## print the layers of a model of C, their shapes and parameters
 	@$(NEEDS_C)$(RUN) summary $(C) $(if $(MODEL),--model $(MODEL)) $(ARGS)

@@ -13,7 +13,7 @@ from data.datasets import Fold
 from data.metrics import Metric
 from models.config import Config
 from models.devices import matmul_precision, threads
-from models.epochs import Epoch, RefitEpoch
+from models.epochs import Epoch, RefitEpoch, Told, Watch, Within
 from models.forms import form_of
 from models.keeping import Keep, Nowhere, State, part, prefixed
 from models.losses import outputs_of
@@ -45,7 +45,7 @@ def crossfit(
     *,
     seed: int = 0,
     device: torch.device | str = "cpu",
-    watch: Callable[[Epoch | RefitEpoch], None] | None = None,
+    watch: Watch | None = None,
     keep: Keep | None = None,
 ) -> CrossFit:
     """Trains all folds and members at once, chooses each fold's epoch, and predicts.
@@ -58,7 +58,8 @@ def crossfit(
         metric: the competition's.
         seed: of weights, batches and dropout; the same seed gives the same bytes on a CPU.
         device: where to train.
-        watch: told of every epoch; may raise to stop. A training that goes on tells the epochs before again.
+        watch: told of every epoch, and within long ones; may raise to stop. A training that goes on tells the epochs
+            before again.
         keep: stores the state between epochs, and gives back that of a training that was cut off.
 
     Raises:
@@ -91,8 +92,12 @@ def _on_cpu(tensors: State) -> State:
     return {name: tensor.cpu() for name, tensor in tensors.items()}
 
 
-def _ignore(epoch: Epoch | RefitEpoch) -> None:
+def _ignore(epoch: Told) -> None:
     """Watches nothing."""
+
+
+def _within(number: int, of: int, refit: bool, watch: Watch) -> Callable[[float], None]:
+    return lambda share: watch(Within(number=number, of=of, share=share, refit=refit))
 
 
 class _Validation:
@@ -114,12 +119,12 @@ class _Validation:
         self.best = Best(self.network, self.scorer, classes)
         self.history: list[Epoch] = []
 
-    def run(self, watch: Callable[[Epoch], None], keep: Keep) -> None:
+    def run(self, watch: Watch, keep: Keep) -> None:
         """Trains to the end, or until no fold gets better."""
         for epoch in self.history:
             watch(epoch)
         while self.training.epochs < self.config.epochs and not all(self.best.stopped):
-            losses = self.training.epoch()
+            losses = self.training.epoch(_within(self.training.epochs + 1, self.config.epochs, False, watch))
             give_back_freed_memory()
             oof = self.scorer.rows_of(predict(self.network, self.valid, self.config))
             self.history.append(self.scorer.epoch(self.training.epochs, float(losses.mean()), oof))
@@ -182,10 +187,10 @@ class _Refit:
         self.network = self.config.build(self.form, validation.outputs, generators).to(self.device)
         self.training = Training(self.network, self.form.stack([whole.train], self.device), self.config, generators)
 
-    def run(self, watch: Callable[[RefitEpoch], None], keep: Keep) -> None:
+    def run(self, watch: Watch, keep: Keep) -> None:
         """Trains to the end."""
         while self.training.epochs < self.epochs:
-            losses = self.training.epoch()
+            losses = self.training.epoch(_within(self.training.epochs + 1, self.epochs, True, watch))
             give_back_freed_memory()
             watch(RefitEpoch(number=self.training.epochs, of=self.epochs, train_loss=float(losses.mean())))
             keep.save(lambda: {**self.done, **prefixed("refit", self.training.state())})

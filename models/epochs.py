@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -45,3 +46,17 @@ class RefitEpoch:
     number: int  # from 1
     of: int  # the last one
     train_loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Within:
+    """How far an epoch is, told now and then while it lasts."""
+
+    number: int  # from 1
+    of: int  # the last one
+    share: float  # of its steps that are done
+    refit: bool  # whether the networks are those that train on all rows
+
+
+Told = Epoch | RefitEpoch | Within
+Watch = Callable[[Told], None]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from models.optimizers import build_optimizers, clip_gradients, rate_at
 from models.pack import Batches, Pack
 
 MOST = 2**15  # rows of tables, or tokens of texts, of all networks together that one prediction computes at once
+
+PAUSE = 5.0  # seconds
 
 
 def generators_of(seed: int, fold: int, members: int) -> list[torch.Generator]:
@@ -47,14 +50,22 @@ class Training:
         network.fit(pack)  # may leave parameters out
         self.optimizers = build_optimizers(config, network)
 
-    def epoch(self) -> Tensor:
-        """Trains one epoch; the mean loss of each network over it, float32 [nets], on the device."""
+    def epoch(self, tell: Callable[[float], None] | None = None) -> Tensor:
+        """Trains one epoch; the mean loss of each network over it, float32 [nets], on the device.
+
+        Args:
+            tell: told every `PAUSE` what share of the epoch's steps is done.
+        """
         config, network = self.config, self.network
         step, steps = self.epochs * self.batches.steps, self.batches.steps * config.epochs
         device = self.batches.pack.target.device
         noise = Noise(self.generators, device)
         total = torch.zeros(network.nets, device=device)
-        for rows, target, weight in self.batches.epoch(self.epochs):
+        told, batches = time.monotonic(), self.batches.epoch(self.epochs)
+        for done, (rows, target, weight) in enumerate(batches):
+            if tell is not None and time.monotonic() - told > PAUSE:
+                tell(done / len(batches))
+                told = time.monotonic()
             for group in self._groups():
                 group["lr"] = rate_at(config, step, steps) * group["share"]
             logits = network(self.batches.pack.input_of(rows), noise)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
 from data.metrics import Metric
-from models.epochs import Epoch, RefitEpoch
+from models.epochs import RefitEpoch, Told, Watch, Within
 
 QUIET = 30.0  # seconds between two lines where there is no terminal
 STDERR = Console(stderr=True, highlight=False)
@@ -26,10 +26,7 @@ def tell(text: str) -> None:
     STDERR.print(text, markup=False, soft_wrap=True)
 
 
-Show = Callable[[Epoch | RefitEpoch], None]
-
-
-def progress(title: str, metric: Metric, epochs: int) -> AbstractContextManager[Show]:
+def progress(title: str, metric: Metric, epochs: int) -> AbstractContextManager[Watch]:
     """Shows the epoch, the score over all out-of-fold rows and the best of them.
 
     On a terminal it is a bar with the time left; elsewhere a line at most every half minute.
@@ -63,54 +60,65 @@ class _Said:
 
     def __init__(self, title: str, metric: Metric, epochs: int) -> None:
         self.title, self.metric, self.total = title, metric, epochs
-        self.description, self.number, self.score = title, 0, ""
+        self.description, self.number, self.score, self.share = title, 0, "", 0.0
         self.best: float | None = None
 
-    def take(self, epoch: Epoch | RefitEpoch) -> None:
+    def take(self, epoch: Told) -> None:
         """Brings all up to date."""
-        self.number = epoch.number
+        self.number, self.share = epoch.number, 1.0
+        if isinstance(epoch, Within):
+            self.share = epoch.share
+            if epoch.refit:
+                self._refit(epoch.of)
+            return
         if isinstance(epoch, RefitEpoch):
-            self.description, self.total = f"{self.title}, all rows", epoch.of
+            self._refit(epoch.of)
             self.score = f"train loss {epoch.train_loss:.4f}"
             return
         if self.best is None or self.metric.better(epoch.score, self.best):
             self.best = epoch.score
         self.score = f"{self.metric.name} {epoch.score:.4f}, best {self.best:.4f}"
 
+    def _refit(self, epochs: int) -> None:
+        description = f"{self.title}, all rows"
+        if description != self.description:
+            self.description, self.total, self.score = description, epochs, ""
+
 
 @contextmanager
-def _bar(said: _Said) -> Iterator[Show]:
+def _bar(said: _Said) -> Iterator[Watch]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(bar_width=10),
-        TextColumn("epoch {task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("epoch {task.fields[number]}/{task.total:.0f}"),
         TextColumn("{task.fields[score]}"),
         TextColumn("left"),
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=STDERR, transient=True) as bar:
-        task = bar.add_task(said.title, total=said.total, score="")
+        task = bar.add_task(said.title, total=said.total, number=1, score="")
 
-        def show(epoch: Epoch | RefitEpoch) -> None:
+        def show(epoch: Told) -> None:
             before = said.description
             said.take(epoch)
             if said.description != before:
                 bar.reset(task, total=said.total, description=said.description)
-            bar.update(task, completed=said.number, score=said.score)
+            bar.update(task, completed=said.number - 1 + said.share, number=said.number, score=said.score)
 
         yield show
 
 
 @contextmanager
-def _lines(said: _Said) -> Iterator[Show]:
+def _lines(said: _Said) -> Iterator[Watch]:
     told = time.monotonic()
 
-    def show(epoch: Epoch | RefitEpoch) -> None:
+    def show(epoch: Told) -> None:
         nonlocal told
         said.take(epoch)
         if time.monotonic() - told > QUIET:
-            tell(f"{said.description}: epoch {said.number}/{said.total}, {said.score}")
+            share = f" at {said.share:.0%}" if said.share < 1 else ""
+            tell(f"{said.description}: epoch {said.number}/{said.total}{share}" + f", {said.score}" * bool(said.score))
             told = time.monotonic()
 
     yield show

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +11,7 @@ from data.tables import Tables
 from features.recipe import Workshop
 from models.config import Config
 from models.crossfit import CrossFit, crossfit
-from models.epochs import Epoch, RefitEpoch
+from models.epochs import Watch
 from models.forms import form_of
 from models.keeping import Keep
 from models.losses import outputs_of
@@ -43,7 +42,7 @@ def fit(
     *,
     seed: int,
     device: torch.device,
-    watch: Callable[[Epoch | RefitEpoch], None] | None = None,
+    watch: Watch | None = None,
     keep: Keep | None = None,
 ) -> CrossFit:
     """Trains every fold at once."""

@@ -12,7 +12,7 @@ from data.errors import UsageError
 from data.tables import Tables
 from features.recipe import Workshop
 from models.crossfit import CrossFit
-from models.epochs import Epoch, RefitEpoch
+from models.epochs import Watch
 from pipelines.competition import Candidate, Competition
 from pipelines.fitting import encode, fit
 
@@ -41,7 +41,7 @@ def measure(
     seed: int,
     device: torch.device,
     workshop: Workshop,
-    show: Callable[[str], AbstractContextManager[Callable[[Epoch | RefitEpoch], None]]],
+    show: Callable[[str], AbstractContextManager[Watch]],
 ) -> Leak:
     """Cross-validates twice: in the competition's folds, and in stratified ones that know no groups.
 

@@ -17,7 +17,7 @@ from data.sources import RawFiles, Source
 from data.tables import Tables
 from models.config import Config
 from models.devices import resolve, rounds
-from models.epochs import Epoch, RefitEpoch
+from models.epochs import RefitEpoch, Told, Watch, Within
 from pipelines import artifacts, console, fitting, keys
 from pipelines.checkpoints import Checkpoint
 from pipelines.competition import Candidate
@@ -172,11 +172,13 @@ def _train_anew(
     return tracker.read(running.id)
 
 
-def _watch(show: console.Show, running: RunningRun, metric: str, config: Config) -> console.Show:
+def _watch(show: Watch, running: RunningRun, metric: str, config: Config) -> Watch:
     """Tells the progress bar and the run of every epoch."""
 
-    def watch(epoch: Epoch | RefitEpoch) -> None:
+    def watch(epoch: Told) -> None:
         show(epoch)
+        if isinstance(epoch, Within):
+            return
         if isinstance(epoch, RefitEpoch):
             running.log({"train/loss/refit": epoch.train_loss}, step=epoch.number)
             return

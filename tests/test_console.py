@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from data.metrics import ACCURACY, LOG_LOSS
-from models.epochs import Epoch, RefitEpoch
+from models.epochs import Epoch, RefitEpoch, Within
 from pipelines import console
 
 
@@ -34,12 +34,16 @@ def test_a_log_file_gets_a_line_now_and_then(monkeypatch):
     monkeypatch.setattr(console, "STDERR", Console(file=stream, force_terminal=False, width=40))
     monkeypatch.setattr(console, "QUIET", -1.0)
     with console.progress("otto mlp", LOG_LOSS, epochs=30) as show:
+        show(Within(number=1, of=30, share=0.25, refit=False))
         for number, score in ((1, 0.75), (2, 0.875)):
             show(Epoch(number=number, train_loss=0.5, score=score, fold_scores=(), monitor=0.4, fold_monitors=()))
+        show(Within(number=1, of=25, share=0.5, refit=True))
         show(RefitEpoch(number=1, of=25, train_loss=0.25))
     assert stream.getvalue().splitlines() == [
+        "otto mlp: epoch 1/30 at 25%",
         "otto mlp: epoch 1/30, log_loss 0.7500, best 0.7500",
         "otto mlp: epoch 2/30, log_loss 0.8750, best 0.7500",
+        "otto mlp, all rows: epoch 1/25 at 50%",
         "otto mlp, all rows: epoch 1/25, train loss 0.2500",
     ]
 

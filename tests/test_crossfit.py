@@ -10,8 +10,10 @@ import torch
 
 from data.datasets import Fold
 from data.metrics import ACCURACY, LOG_LOSS
+from models import training
 from models.config import Loss, Optimizer
 from models.crossfit import crossfit
+from models.epochs import Epoch, Within
 from models.forms import form_of
 from models.losses import outputs_of
 from models.mlp import MLPConfig
@@ -52,6 +54,18 @@ def test_every_fold_stands_at_the_epoch_that_its_ensemble_scored_best_in():
         assert LOG_LOSS.score(folds[fold].valid.target.numpy(), fit.oof[rows]) == pytest.approx(min(scores))
     assert min(fit.fold_epochs) < 40
     assert len(set(fit.fold_epochs)) > 1
+
+
+def test_a_long_epoch_tells_how_far_it_is(monkeypatch):
+    monkeypatch.setattr(training, "PAUSE", -1.0)
+    folds, told = folds_of(rows=90), []
+    crossfit(folds, whole_of(folds), replace(CONFIG, epochs=2, refit=1), 2, ACCURACY, watch=told.append)
+    within = [each for each in told if isinstance(each, Within)]
+    assert [each.share for each in within[:4]] == [0, 0.25, 0.5, 0.75]  # 60 rows, in batches of 16
+    assert {(each.number, each.of, each.refit) for each in within} >= {(1, 2, False), (2, 2, False)}
+    assert any(each.refit for each in within)
+    first = told.index(next(each for each in told if isinstance(each, Epoch)))
+    assert all(each.number == 1 for each in told[:first])
 
 
 class InterruptedByTestError(Exception):
