@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -71,6 +71,7 @@ class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
         vectors: float32 [vocabulary, units], what is known of each token beforehand; NaN where nothing is.
         context: int8 [places, units], what is known of tokens in their texts, in `CONTEXT_STEP`s; may be shared.
         places: int64 [rows], where the context of a row's first token stands.
+        weights: of layers that were trained elsewhere, by name; networks may start from them.
     """
 
     input: Tensor
@@ -79,6 +80,7 @@ class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
     vectors: Tensor
     context: Tensor
     places: Tensor
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.offsets) != len(self.target) + 1:
@@ -99,7 +101,7 @@ class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
         """The same rows on another device."""
         names = ("input", "offsets", "target", "vectors", "context", "places")
         moved = {name: getattr(self, name).to(device) for name in names}
-        return replace(self, **moved)
+        return replace(self, **moved, weights={name: each.to(device) for name, each in self.weights.items()})
 
     def batches(self, size: int, generator: torch.Generator | None = None) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """All rows once, `size` at a time; shuffled when a generator is given.

@@ -171,15 +171,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
 
     def _split(self, rows: pd.DataFrame) -> list[list[str]]:
         """Every text's words; the word of none where it has none."""
-        cells = self._cells(rows, self.column).fillna("").astype(str)
-        cells = cells.str.lower() if self.lower else cells
-        return [words[: self.longest] or [NONE] for words in cells.str.split()]
-
-    @staticmethod
-    def _cells(rows: pd.DataFrame, column: str) -> pd.Series:
-        if column not in rows:
-            raise UsageError(f"the recipe names the column {column!r}, but there are {', '.join(rows.columns)}")
-        return rows[column]
+        return [words[: self.longest] for words in words_of(rows, self.column, self.lower)]
 
     def _ngrams(self, text: list[str]) -> list[str]:
         """All that are longer than a word."""
@@ -206,7 +198,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         if self.within is None:
             holder, inside = np.arange(len(texts)), np.zeros(len(texts), dtype=np.int64)
         else:
-            holder, inside = in_longest(texts, self._cells(rows, self.within))
+            holder, inside = in_longest(texts, cells_of(rows, self.within))
         holders, own = np.unique(holder, return_inverse=True)
         starts = np.cumsum([0, *(len(texts[row]) for row in holders)])
         return [texts[row] for row in holders], starts[own] + inside
@@ -224,3 +216,24 @@ class TextEncoder(TransformerMixin, BaseEstimator):
             context=known.context,
             places=known.places[rows[ROW].to_numpy()] if self.known is not None else known.places,
         )
+
+
+def words_of(rows: pd.DataFrame, column: str, lower: bool = True) -> list[list[str]]:
+    """Every text's words; the word of none where it has none.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    cells = cells_of(rows, column).fillna("").astype(str)
+    return [words or [NONE] for words in (cells.str.lower() if lower else cells).str.split()]
+
+
+def cells_of(rows: pd.DataFrame, column: str) -> pd.Series:
+    """A column.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    if column not in rows:
+        raise UsageError(f"the recipe names the column {column!r}, but there are {', '.join(rows.columns)}")
+    return rows[column]

@@ -79,6 +79,7 @@ class Network(nn.Module):
 
     nets: int
     sparse_rate: float = 1.0  # the learning rate of `sparse_parameters`, as a share of the others'
+    slow_rate: float = 1.0  # that of `slow_parameters`
 
     def sparse_parameters(self) -> list[nn.Parameter]:
         """Those whose gradient is sparse, since a batch uses a few of their vectors only."""
@@ -89,6 +90,10 @@ class Network(nn.Module):
 
         Called once, before the training; inputs that no fold uses may be left out, with their weights.
         """
+
+    def slow_parameters(self) -> list[nn.Parameter]:
+        """Those, of a dense gradient, that learn at `slow_rate`, as they were trained elsewhere."""
+        return []
 
     @abstractmethod
     def forward(self, input: Any, noise: Noise | None = None) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -20,17 +21,18 @@ def build_optimizers(config: Config, network: Network) -> list[torch.optim.Optim
     All of them work number by number, so packed networks do not meet in them. Each group of parameters has a `share`
     of the learning rate.
     """
-    sparse = network.sparse_parameters()
-    found = [_dense(config, [each for each in network.parameters() if not any(each is other for other in sparse)])]
+    sparse, slow = network.sparse_parameters(), network.slow_parameters()
+    apart = {id(each) for each in (*sparse, *slow)}
+    groups = [{"params": [each for each in network.parameters() if id(each) not in apart], "share": 1.0}]
+    if slow:
+        groups.append({"params": slow, "share": network.slow_rate})
+    found = [_dense(config, groups)]
     if sparse:
-        found.append(torch.optim.SparseAdam(sparse, lr=config.lr))
-    for optimizer, share in zip(found, (1.0, network.sparse_rate), strict=False):
-        for group in optimizer.param_groups:
-            group["share"] = share
+        found.append(torch.optim.SparseAdam([{"params": sparse, "share": network.sparse_rate}], lr=config.lr))
     return found
 
 
-def _dense(config: Config, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+def _dense(config: Config, parameters: list[dict[str, Any]]) -> torch.optim.Optimizer:
     lr, decay = config.lr, config.weight_decay
     match config.optimizer:
         case Optimizer.SGD:

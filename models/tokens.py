@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ class Tokens(Form):
     units: int  # of the vectors that are known beforehand; 0: none are
     context: int  # units of what is known of a token in its text; 0: nothing is
     longest: int  # tokens of a train row
+    weights: Mapping[str, Tensor] = field(default_factory=dict, compare=False)  # of layers that were trained elsewhere
 
     @staticmethod
     def of(datasets: Sequence[SequenceDataset]) -> Tokens:
@@ -34,6 +35,7 @@ class Tokens(Form):
             units=of_vectors,
             context=of_context,
             longest=max([1, *(int(data.offsets.diff().max()) for data in datasets if len(data))]),
+            weights=datasets[0].weights,
         )
 
     def stack(self, datasets: Sequence[Rows], device: torch.device) -> TokenPack:

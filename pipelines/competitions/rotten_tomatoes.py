@@ -11,8 +11,10 @@ from data.schema import Schema
 from data.splits import Split
 from features.context import MiniLM
 from features.lexicons import Afinn, TextBlob, Vader, WordLlama
+from features.pieces import pieces
 from features.text import text
 from features.vectors import GloVe
+from models.attention import TransformerConfig
 from models.config import Precision, Schedule
 from models.recurrence import Cell
 from models.rnn import RNNConfig
@@ -34,9 +36,19 @@ LSTM = RNNConfig(
 
 GRU = replace(LSTM, cell=Cell.GRU)
 
-MLP = replace(LSTM, layers=0)  # of the mean and the greatest of the words' vectors
+BAG = replace(LSTM, layers=0, embedding=50, word_dropout=0.1)  # of words and pairs of words, learned from nothing
 
-BAG = replace(MLP, embedding=50, word_dropout=0.1)  # of words and pairs of words, learned from nothing
+TUNED = TransformerConfig(  # the upper layers of MiniLM
+    members=1,
+    refit=0,
+    epochs=2,
+    patience=2,
+    batch=64,
+    lr=1e-3,
+    weight_decay=0.01,
+    warmup=0.06,
+    precision=Precision.FAST,
+)
 
 KNOWN = [GloVe(), Vader(), Afinn(), TextBlob(), WordLlama()]
 
@@ -64,10 +76,10 @@ COMPETITION = Competition(
         "bag": Candidate(config=BAG, recipe=text("Phrase", ngrams=2, least=2)),
         "lstm_in_phrase": Candidate(config=LSTM, recipe=PHRASE),
         "gru_in_phrase": Candidate(config=GRU, recipe=PHRASE),
-        "mlp_in_phrase": Candidate(config=MLP, recipe=PHRASE),
+        "minilm": Candidate(config=TUNED, recipe=pieces("Phrase", layer=4)),
     },
     blend=("lstm", "gru", "bag"),
-    full=("lstm", "gru", "bag", "lstm_in_phrase", "gru_in_phrase", "mlp_in_phrase"),
+    full=("lstm", "gru", "bag", "lstm_in_phrase", "gru_in_phrase", "minilm"),
     layout=Labels(),
     verbatim=True,
 )

@@ -1,0 +1,172 @@
+"""Pieces recipe: texts as the pieces of words of a language model, for networks that tune its upper layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+
+from data.datasets import CONTEXT_STEP, UNSEEN, SequenceDataset
+from data.errors import UnavailableError
+from data.tables import Tables
+from features.minilm import TEXTS, OfMiniLM, Reader, Texts
+from features.recipe import ROW, Recipe, Workshop
+from features.text import words_of
+
+SAMPLE = 2**12  # texts, about, that the spread of the states is learned from
+SPREAD = 0.3  # standard deviation of the numbers that are kept; four of them fit
+VOCABULARY = 30_522 + UNSEEN + 1  # the model's pieces, after the padding and the unseen
+
+
+def pieces(column: str, *, layer: int = 4) -> Recipe:
+    """A recipe for one column of texts: what the lower layers of MiniLM make of their pieces, and the upper layers.
+
+    Args:
+        column: its name.
+        layer: the last of the six that stay as they are.
+    """
+    return Recipe(encoder=PieceEncoder(column, layer))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pieces:
+    """Rows as pieces, and what the lower layers make of them.
+
+    Attributes:
+        tokens: int64 [pieces], end to end.
+        offsets: int64 [rows + 1].
+        context: int8 [places, units].
+        places: int64 [rows], of the context of a row's first piece.
+        weights: of the layers above, by the names that BERT's have; and by which numbers, `scale` and `center`, float32
+            [units], the context becomes the states: context x scale + center.
+    """
+
+    tokens: np.ndarray
+    offsets: np.ndarray
+    context: np.ndarray
+    places: np.ndarray
+    weights: Mapping[str, torch.Tensor]
+
+    def __deepcopy__(self, memo: object) -> Pieces:
+        """Nothing changes it, so that a cloned encoder need not copy it."""
+        return self
+
+    def of(self, rows: np.ndarray) -> Pieces:
+        """Some of the rows."""
+        lengths = np.diff(self.offsets)[rows]
+        offsets = np.cumsum([0, *lengths])
+        at = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
+        return replace(self, tokens=self.tokens[at], offsets=offsets, places=self.places[rows])
+
+
+class PieceEncoder(TransformerMixin, BaseEstimator):
+    """The transformer behind `pieces`, with its arguments. It learns nothing from the train rows."""
+
+    def __init__(self, column: str, layer: int = 4, known: Pieces | None = None) -> None:
+        self.column = column
+        self.layer = layer
+        self.known = known
+
+    def prepare(self, tables: Tables, workshop: Workshop) -> PieceEncoder:
+        """See `Encoder`: the same with the pieces of train and test read."""
+        return clone(self).set_params(known=self._read(pd.concat([tables.train, tables.test]), workshop))
+
+    def origins(self) -> list[str]:
+        """See `Encoder`."""
+        origin = self._lower.origin()
+        return [] if origin is None else [origin]
+
+    def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> Pieces:  # noqa: ARG002
+        """The pieces of the train rows."""
+        return self.transform(rows)
+
+    def fit(self, rows: pd.DataFrame, target: np.ndarray) -> PieceEncoder:  # noqa: ARG002
+        """Learns nothing."""
+        return self
+
+    def transform(self, rows: pd.DataFrame) -> Pieces:
+        """The pieces of other rows."""
+        if self.known is None:
+            return self._read(rows, Workshop())
+        return self.known.of(rows[ROW].to_numpy())
+
+    def dataset(self, found: Pieces, target: torch.Tensor) -> SequenceDataset:
+        """See `Encoder`."""
+        return SequenceDataset(
+            input=torch.from_numpy(found.tokens),
+            offsets=torch.from_numpy(found.offsets),
+            target=target,
+            vectors=torch.empty(VOCABULARY, 0),
+            context=torch.from_numpy(found.context),
+            places=torch.from_numpy(found.places),
+            weights=found.weights,
+        )
+
+    @property
+    def _lower(self) -> LowerLayers:
+        return LowerLayers(layer=self.layer)
+
+    def _read(self, rows: pd.DataFrame, workshop: Workshop) -> Pieces:
+        return self._lower.read(words_of(rows, self.column), workshop)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowerLayers(OfMiniLM):
+    """The model, cut in two above a layer."""
+
+    layer: int
+
+    def read(self, texts: Texts, workshop: Workshop) -> Pieces:
+        """Cuts texts into pieces, and sends them through the lower layers.
+
+        Raises:
+            UnavailableError: the package is not there.
+        """
+        if self.origin() is None:
+            raise UnavailableError(f"{self.missing}: this model tunes its layers")
+        reader, key = Reader(workshop.device), self.key(texts)
+        chunks = [reader.pieces(texts[first : first + TEXTS]) for first in range(0, len(texts), TEXTS)]
+        lengths = np.array([len(each.ids) for chunk in chunks for each in chunk], dtype=np.int64)
+        offsets = np.cumsum([0, *lengths])
+        sample = [each for chunk in chunks for each in chunk[:: max(1, len(texts) // SAMPLE)]]
+        center, scale = workshop.array(f"{key}-spread", lambda _: self._spread(reader, sample))
+
+        def states(watch: Callable[[float], None]) -> np.ndarray:
+            found = np.empty((offsets[-1], len(center)), dtype=np.int8)
+            for number, chunk in enumerate(chunks):
+                first = offsets[number * TEXTS :]
+                for rows, made in reader.states(chunk, [self.layer]):
+                    at = (first[rows][:, None] + np.arange(made.shape[1])).ravel()
+                    whole = (made.flatten(0, 1).cpu().numpy() - center) / (scale * CONTEXT_STEP)
+                    found[at] = np.rint(whole).clip(-127, 127)
+                watch((number + 1) / len(chunks))
+            return found
+
+        context = workshop.array(f"{key}-states", states)
+        weights = {"center": center, "scale": scale} | self._upper(reader)
+        return Pieces(
+            tokens=np.array([piece for chunk in chunks for each in chunk for piece in each.ids], dtype=np.int64)
+            + UNSEEN
+            + 1,
+            offsets=offsets,
+            context=context,
+            places=offsets[:-1],
+            weights={name: torch.as_tensor(np.array(weight)) for name, weight in weights.items()},
+        )
+
+    def _spread(self, reader: Reader, encoded: Sequence[Any]) -> np.ndarray:
+        """The mean of each unit, and what a standard deviation of `SPREAD` is multiplied by; float32 [2, units]."""
+        states = torch.cat([made.flatten(0, 1) for _, made in reader.states(encoded, [self.layer])]).double()
+        return torch.stack([states.mean(dim=0), states.std(dim=0, correction=0) / SPREAD]).float().cpu().numpy()
+
+    def _upper(self, reader: Reader) -> dict[str, np.ndarray]:
+        """The weights of the layers above, which are counted anew from 0."""
+        found: dict[str, np.ndarray] = {}
+        for number, layer in enumerate(reader.model.encoder.layer[self.layer :]):
+            found |= {f"{number}.{name}": weight.float().cpu().numpy() for name, weight in layer.state_dict().items()}
+        return found
