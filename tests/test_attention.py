@@ -111,15 +111,16 @@ def test_layers_that_were_trained_before_learn_at_a_rate_of_their_own():
     assert len(shares) == len(list(network.parameters()))
 
 
-def test_the_cut_model_is_the_whole_one():
+@pytest.mark.parametrize("layer", [0, 3, 5])
+def test_the_cut_model_is_the_whole_one(layer):
     texts = ["a good film", "not a good film , unbelievably", "None", ""]
     tables = tables_of_texts(texts, ["film"])
-    fold = pieces("phrase", layer=3).prepare(tables, Workshop()).encode(tables, None)
+    fold = pieces("phrase", layer=layer).prepare(tables, Workshop()).encode(tables, None)
     form = Tokens.of([fold.train])
     network = replace(CONFIG, heads=12).build(form, 2, generators_of(0, 0, 1))
-    pack, reader = form.stack([fold.train], CPU), Reader(CPU)
+    pack, reader = form.stack([fold.train], CPU), Reader(CPU, 6)
     encoded = reader.pieces([text.split() or [""] for text in texts])
-    for rows, wanted in reader.states(encoded, [6]):
+    for rows, wanted in reader.states([each.ids for each in encoded], [6]):
         for row, states in zip(rows, wanted, strict=True):
             given = pack.input_of(torch.tensor([[int(row)]]))
             x = (network.center + network.scale * given.context).transpose(1, 2)
@@ -143,6 +144,8 @@ def test_what_cannot_be_is_refused(monkeypatch):
         CONFIG.build(form, 2, generators_of(0, 0, 1))
     with pytest.raises(UsageError, match="heads=3"):
         replace(CONFIG, heads=3).build(Tokens.of([folds()[0].train]), 2, generators_of(0, 0, 1))
+    with pytest.raises(ValueError, match="layer=6"):
+        pieces("phrase", layer=6)
     with pytest.raises(ValueError, match="heads"):
         replace(CONFIG, heads=0)
     monkeypatch.setattr(OfMiniLM, "package", "no-such-package")

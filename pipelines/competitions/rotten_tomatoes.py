@@ -50,10 +50,6 @@ TUNED = TransformerConfig(  # the upper layers of MiniLM
     precision=Precision.FAST,
 )
 
-KNOWN = [GloVe(), Vader(), Afinn(), TextBlob(), WordLlama()]
-
-PHRASE = text("Phrase", vectors=KNOWN, context=MiniLM())  # the context of a word is its phrase, and not the sentence
-
 COMPETITION = Competition(
     slug="sentiment-analysis-on-movie-reviews",
     schema=Schema(
@@ -69,17 +65,20 @@ COMPETITION = Competition(
     ),
     split=Split(folds=5, group="SentenceId"),
     metric=ACCURACY,
-    recipe=text("Phrase", vectors=KNOWN, context=MiniLM(), within="SentenceId"),
+    recipe=text(
+        "Phrase",
+        vectors=[GloVe(), Vader(), Afinn(), TextBlob(), WordLlama()],
+        context=MiniLM(),
+        within="SentenceId",
+    ),
     candidates={
         "lstm": Candidate(config=LSTM),
         "gru": Candidate(config=GRU),
         "bag": Candidate(config=BAG, recipe=text("Phrase", ngrams=2, least=2)),
-        "lstm_in_phrase": Candidate(config=LSTM, recipe=PHRASE),
-        "gru_in_phrase": Candidate(config=GRU, recipe=PHRASE),
-        "minilm": Candidate(config=TUNED, recipe=pieces("Phrase", layer=4)),
+        "minilm": Candidate(config=TUNED, recipe=pieces("Phrase", layer=2)),
     },
     blend=("lstm", "gru", "bag"),
-    full=("lstm", "gru", "bag", "lstm_in_phrase", "gru_in_phrase", "minilm"),
+    full=("lstm", "gru", "bag", "minilm"),
     layout=Labels(),
     verbatim=True,
 )
