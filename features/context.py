@@ -27,23 +27,40 @@ class MiniLM(OfMiniLM):
     layers: tuple[int, ...] = (4, 6)  # side by side, 384 units each; 0: the pieces' own vectors; 6: the last
     units: int = 128  # axes
 
-    def encode(self, texts: Texts, device: torch.device, watch: Callable[[float], None]) -> np.ndarray:
+    def axes(self, texts: Texts, device: torch.device) -> np.ndarray:
+        """The mean of some of the texts' words, and the axes in which they differ most.
+
+        Shape: float32 [1 + 384 x layers, units], or fewer units where there are fewer words; the mean comes first, and
+        as it lies along the axes
+        """
+        apart = max(1, sum(map(len, texts)) // SAMPLE)
+        sample = self._words(Reader(device, max(self.layers)), texts[::apart])
+        x = torch.cat([vectors for _, vectors in sample]).double()
+        center = x.mean(dim=0)
+        values, axes = torch.linalg.eigh((x - center).T @ (x - center) / len(x))
+        turn = axes[:, -self.units :] * (SPREAD / values[-self.units :].clamp_min(LEAST).sqrt())
+        return torch.cat([center[None] @ turn, turn]).flip(1).float().cpu().numpy()
+
+    def encode(
+        self, texts: Texts, axes: np.ndarray, device: torch.device, watch: Callable[[float], None]
+    ) -> np.ndarray:
         """The vector of every word of every text, end to end, in `CONTEXT_STEP`s, int8 [words, units].
 
         Args:
             texts: of words.
+            axes: from `axes`, of these texts or of others.
             device: where to compute.
             watch: told what share is done.
         """
         reader = Reader(device, max(self.layers))
         starts = np.cumsum([0, *map(len, texts)])
-        apart = max(1, starts[-1] // SAMPLE)
-        sample = [vectors for _, vectors in self._words(reader, texts[::apart])]
-        axes = _Axes.of(torch.cat(sample), self.units)
-        found = np.zeros((starts[-1], axes.units), dtype=np.int8)
+        center, turn = torch.from_numpy(np.array(axes)).to(device).split([1, len(axes) - 1])
+        found = np.zeros((starts[-1], axes.shape[1]), dtype=np.int8)
         for first in range(0, len(texts), TEXTS):
             for places, vectors in self._words(reader, texts[first : first + TEXTS]):
-                found[starts[first] + places] = axes.along(vectors).div_(CONTEXT_STEP).round_().clamp_(-127, 127).cpu()
+                found[starts[first] + places] = (
+                    (vectors @ turn - center).div_(CONTEXT_STEP).round_().clamp_(-127, 127).cpu()
+                )
             watch(min(1.0, (first + TEXTS) / len(texts)))
         return found
 
@@ -54,29 +71,6 @@ class MiniLM(OfMiniLM):
         for rows, states in reader.states([each.ids for each in encoded], self.layers):
             words = np.array([_words_of(encoded[row].word_ids, starts[row]) for row in rows]).ravel()
             yield _means(words, states.flatten(0, 1))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Axes:
-    """Principal axes of vectors, along all of which they have one spread."""
-
-    center: torch.Tensor  # [inside]
-    turn: torch.Tensor  # [inside, units]
-
-    @property
-    def units(self) -> int:
-        return self.turn.shape[1]
-
-    @staticmethod
-    def of(vectors: torch.Tensor, units: int) -> _Axes:
-        x = vectors.double()
-        center = x.mean(dim=0)
-        values, axes = torch.linalg.eigh((x - center).T @ (x - center) / len(x))
-        turn = axes[:, -units:] * (SPREAD / values[-units:].clamp_min(LEAST).sqrt())
-        return _Axes(center=center.float(), turn=turn.flip(1).float())
-
-    def along(self, vectors: torch.Tensor) -> torch.Tensor:
-        return (vectors - self.center) @ self.turn
 
 
 def _words_of(word_ids: Sequence[int | None], start: int) -> list[int]:

@@ -61,7 +61,9 @@ class Reader:
         logging.set_verbosity_error()
         rounded = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
         dtype = torch.bfloat16 if rounded else torch.float32
-        model = BertModel.from_pretrained(folder(), num_hidden_layers=depth, add_pooling_layer=False, dtype=dtype)
+        model = BertModel.from_pretrained(
+            folder(), num_hidden_layers=max(1, depth), add_pooling_layer=False, dtype=dtype
+        )
         self.model = model.eval().to(device)
         self.tokenizer = Tokenizer.from_file(str(folder() / "tokenizer.json"))
         self.tokenizer.no_padding()
@@ -93,10 +95,10 @@ class Reader:
 
 def _of_one_length(length_of: Sequence[int]) -> list[np.ndarray]:
     """All rows, in groups of one length, so that none is padded; int64 [rows of the group] each."""
-    lengths = np.array(length_of)
+    lengths = np.array(length_of, dtype=np.int64)
     order = np.argsort(lengths, kind="stable")
     groups = []
-    for own in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1):
+    for own in np.split(order, np.flatnonzero(np.diff(lengths[order])) + 1) if len(order) else []:
         most = max(1, TOKENS // max(1, int(lengths[own[0]])))
         groups += [own[start : start + most] for start in range(0, len(own), most)]
     return groups

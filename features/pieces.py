@@ -70,7 +70,11 @@ class Pieces:
 
 
 class PieceEncoder(TransformerMixin, BaseEstimator):
-    """The transformer behind `pieces`, with its arguments. It learns nothing from the train rows."""
+    """The transformer behind `pieces`, with its arguments.
+
+    Attributes:
+        spread_: the mean and the scale by which states are written as whole numbers, float32 [2, units].
+    """
 
     def __init__(self, column: str, layer: int = 4, known: Pieces | None = None) -> None:
         self.column = column
@@ -79,7 +83,8 @@ class PieceEncoder(TransformerMixin, BaseEstimator):
 
     def prepare(self, tables: Tables, workshop: Workshop) -> PieceEncoder:
         """See `Encoder`: the same with the pieces of train and test read."""
-        return clone(self).set_params(known=self._read(pd.concat([tables.train, tables.test]), workshop))
+        texts = words_of(pd.concat([tables.train, tables.test]), self.column)
+        return clone(self).set_params(known=self._lower.read(texts, workshop))
 
     def origins(self) -> list[str]:
         """See `Encoder`."""
@@ -88,17 +93,18 @@ class PieceEncoder(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> Pieces:  # noqa: ARG002
         """The pieces of the train rows."""
-        return self.transform(rows)
+        found = self._of(rows)
+        self.spread_ = np.stack([found.weights[name].numpy() for name in ("center", "scale")])
+        return found
 
-    def fit(self, rows: pd.DataFrame, target: np.ndarray) -> PieceEncoder:  # noqa: ARG002
-        """Learns nothing."""
+    def fit(self, rows: pd.DataFrame, target: np.ndarray) -> PieceEncoder:
+        """Learns how the states are written."""
+        self.fit_transform(rows, target)
         return self
 
     def transform(self, rows: pd.DataFrame) -> Pieces:
         """The pieces of other rows."""
-        if self.known is None:
-            return self._read(rows, Workshop())
-        return self.known.of(rows[ROW].to_numpy())
+        return self._of(rows, self.spread_)
 
     def dataset(self, found: Pieces, target: torch.Tensor) -> SequenceDataset:
         """See `Encoder`."""
@@ -116,8 +122,10 @@ class PieceEncoder(TransformerMixin, BaseEstimator):
     def _lower(self) -> LowerLayers:
         return LowerLayers(layer=self.layer)
 
-    def _read(self, rows: pd.DataFrame, workshop: Workshop) -> Pieces:
-        return self._lower.read(words_of(rows, self.column), workshop)
+    def _of(self, rows: pd.DataFrame, spread: np.ndarray | None = None) -> Pieces:
+        if self.known is not None:
+            return self.known.of(rows[ROW].to_numpy())
+        return self._lower.read(words_of(rows, self.column), Workshop(), spread)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +134,13 @@ class LowerLayers(OfMiniLM):
 
     layer: int
 
-    def read(self, texts: Texts, workshop: Workshop) -> Pieces:
+    def read(self, texts: Texts, workshop: Workshop, spread: np.ndarray | None = None) -> Pieces:
         """Cuts texts into pieces, and sends them through the lower layers.
+
+        Args:
+            texts: of words.
+            workshop: what keeps the states.
+            spread: the `center` and the `scale` of the states, float32 [2, units], if they are known already.
 
         Raises:
             UnavailableError: the package is not there.
@@ -138,7 +151,9 @@ class LowerLayers(OfMiniLM):
         cut = [each for first in range(0, len(texts), TEXTS) for each in _ids(reader, texts[first : first + TEXTS])]
         offsets = np.cumsum([0, *map(len, cut)])
         sample = cut[:: max(1, len(texts) // SAMPLE)]
-        center, scale = workshop.array(f"{key}-spread", lambda _: self._spread(reader, sample))
+        if spread is None:
+            spread = workshop.array(f"{key}-spread", lambda _: self._spread(reader, sample))
+        center, scale = spread
 
         def states(watch: Callable[[float], None]) -> np.ndarray:
             found = np.empty((offsets[-1], len(center)), dtype=np.int8)
@@ -153,7 +168,7 @@ class LowerLayers(OfMiniLM):
         context = workshop.array(f"{key}-states", states)
         weights = {"center": center, "scale": scale} | self._upper()
         return Pieces(
-            tokens=np.concatenate(cut).astype(np.int64) + UNSEEN + 1,
+            tokens=np.concatenate([np.empty(0, dtype=np.int64), *cut]) + UNSEEN + 1,
             offsets=offsets,
             context=context,
             places=offsets[:-1],

@@ -64,6 +64,7 @@ class Known:
     vectors: np.ndarray  # float32 [words, units]; NaN where nothing is known
     context: np.ndarray  # int8 [places, units]
     places: np.ndarray  # int64 [rows], of a row's first word
+    axes: np.ndarray | None  # see `MiniLM.axes`
 
     def __deepcopy__(self, memo: object) -> Known:
         """Nothing changes it, so that a cloned encoder need not copy it."""
@@ -90,6 +91,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
     What it makes of rows are `Encoded`.
 
     Attributes:
+        axes_: what the context of words is brought to, if there is any.
         words_: the learned words, from token 2 on: those of the train rows, then those that have a vector only, then
             the learned n-grams.
         vectors_: float32 [tokens, units], NaN where nothing is known.
@@ -136,6 +138,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         count = Counter(word for words in texts for word in words)
         learned = sorted(word for word, times in count.items() if times >= self.least)
         known = self.known or self._look_up(rows, texts, Workshop())
+        self.axes_ = known.axes
         given = known.words[~np.isnan(known.vectors).all(axis=1)] if known.vectors.size else known.words[:0]
         words = (*learned, *sorted(set(given) - set(learned)))
         count = Counter(ngram for text in texts for ngram in self._ngrams(text))
@@ -153,7 +156,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
     def transform(self, rows: pd.DataFrame) -> Encoded:
         """The tokens of other rows."""
         texts = self._split(rows)
-        return self._encoded(rows, texts, self.known or self._look_up(rows, texts, Workshop()))
+        return self._encoded(rows, texts, self.known or self._look_up(rows, texts, Workshop(), self.axes_))
 
     def dataset(self, found: Encoded, target: torch.Tensor) -> SequenceDataset:
         """See `Encoder`."""
@@ -177,7 +180,9 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         """All that are longer than a word."""
         return [" ".join(text[at : at + n]) for n in range(2, self.ngrams + 1) for at in range(len(text) + 1 - n)]
 
-    def _look_up(self, rows: pd.DataFrame, texts: list[list[str]], workshop: Workshop) -> Known:
+    def _look_up(
+        self, rows: pd.DataFrame, texts: list[list[str]], workshop: Workshop, axes: np.ndarray | None = None
+    ) -> Known:
         words = sorted({word for text in texts for word in text})
         found = [each.find(words) for each in self.vectors if each.origin() is not None]
         model = self.context if self.context is not None and self.context.origin() is not None else None
@@ -185,12 +190,16 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         if model is None:
             context = np.empty((sum(map(len, whole)), 0), dtype=np.int8)
         else:
-            context = workshop.array(model.key(whole), lambda watch: model.encode(whole, workshop.device, watch))
+            key, device = model.key(whole), workshop.device
+            if axes is None:
+                axes = workshop.array(f"{key}-axes", lambda _: model.axes(whole, device))
+            context = workshop.array(key, lambda watch: model.encode(whole, axes, device, watch))
         return Known(
             words=pd.Index(words, dtype=str),
             vectors=np.concatenate([np.empty((len(words), 0), dtype=np.float32), *found], axis=1),
             context=context,
             places=places,
+            axes=axes,
         )
 
     def _whole(self, rows: pd.DataFrame, texts: list[list[str]]) -> tuple[list[list[str]], np.ndarray]:

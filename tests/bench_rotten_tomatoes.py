@@ -72,7 +72,7 @@ VARIANTS: Variants = {
         of(SpanConfig, pooling=(Pool.MEAN, Pool.MAX)), through(SpanEncoder)
     ),
     "**a GRU, and what MiniLM makes of words in their text**": None,
-    "in the phrase: 4th and 6th layer, 128 axes (**`gru_in_phrase`**)": Variant(GRU, PHRASE, kept=True),
+    "in the phrase: 4th and 6th layer, 128 axes (**`gru_in_phrase`**)": Variant(GRU, PHRASE),
     "in the sentence: 4th and 6th layer, 128 axes (**`gru_in_sentence`**)": Variant(GRU, SENTENCE, kept=True),
     "6th layer alone, 128 axes": Variant(GRU, read(layers=(6,))),
     "64 axes": Variant(GRU, read(units=64)),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from data.datasets import CONTEXT_STEP
 from features.context import MiniLM
+from features.pieces import pieces
 from features.recipe import Workshop
 from features.spans import in_longest
 from features.text import text
@@ -21,7 +23,7 @@ TEXTS = [line.split() for line in ("a good film", "not a good film", "the bank o
 
 def encode(texts, **arguments) -> np.ndarray:
     model = MiniLM(**arguments)
-    return model.encode(texts, CPU, lambda _: None).astype(float) * CONTEXT_STEP
+    return model.encode(texts, model.axes(texts, CPU), CPU, lambda _: None).astype(float) * CONTEXT_STEP
 
 
 def angle(a: np.ndarray, b: np.ndarray) -> float:
@@ -76,3 +78,14 @@ def test_the_context_is_that_of_the_whole_text():
     alone = text("phrase", context=MiniLM(units=4)).prepare(tables, Workshop()).encode(tables, None).train
     assert not torch.equal(data.context[at : at + 2], alone.context[4:6])
     assert fold.test.places.tolist() == [4, 6]
+
+
+@pytest.mark.parametrize("recipe", [text("phrase", context=MiniLM(units=4)), pieces("phrase")])
+def test_rows_that_nobody_prepared_are_written_as_the_train_rows_were(recipe):
+    encoder = recipe.encoder
+    encoder.fit(pd.DataFrame({"phrase": ["not a good film", "a bank"]}), np.zeros(2))
+    new, alone = (encoder.transform(pd.DataFrame({"phrase": phrases})) for phrases in (["a film", "cats"], ["a film"]))
+    some = len(alone.context)
+    assert np.abs(new.context[:some].astype(int) - alone.context).max() <= 2  # bfloat16
+    nothing = encoder.transform(pd.DataFrame({"phrase": []}))
+    assert nothing.context.shape == (0, alone.context.shape[1])
