@@ -84,10 +84,11 @@ def with_phrases(home: Home, phrases: tuple[str, ...]) -> Job:
     folder = home.raw / NAME
     folder.mkdir(parents=True)
     for name, content in twin_files(NAME).items():
-        frame = pd.read_csv(io.BytesIO(content), sep="," if "sample" in name else "\t", keep_default_na=False)
+        separator = "," if "sample" in name else "\t"
+        frame = pd.read_csv(io.BytesIO(content), sep=separator, keep_default_na=False)
         if "Phrase" in frame:
             frame.loc[: len(phrases) - 1, "Phrase"] = phrases
-        frame.to_csv(folder / name, sep="," if "sample" in name else "\t", index=False)
+        frame.to_csv(folder / name, sep=separator, index=False)
     return Job(name=NAME, home=home)
 
 
@@ -99,7 +100,7 @@ def test_every_phrase_has_one_answer_whatever_it_is(home, small):
     assert found["PhraseId"].tolist() == wanted["PhraseId"].tolist()
     assert found["Sentiment"].isin(range(5)).all()
     labels = stages.ingest(job).tables.target[: len(ODD)]
-    assert found["Sentiment"][: len(ODD)].tolist() == labels.tolist()  # the memory knows them all, blanks apart
+    assert found["Sentiment"][: len(ODD)].tolist() == labels.tolist()  # the memory knows them all
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path, small):
