@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
@@ -17,12 +15,11 @@ import numpy as np
 import torch
 
 from data.datasets import Fold, SequenceDataset
-from data.metrics import LOG_LOSS
-from models.config import Precision, Schedule
-from models.crossfit import crossfit
+from models.config import Precision
 from models.devices import rounds
 from models.recurrence import GATES, Cell
 from models.rnn import RNNConfig
+from tests import bench_tools
 from tests.bench_data import FIFTHS, WORDS, texts
 from tests.bench_tools import CPU, ROUNDS, Figures, beside, in_own_process, in_turn, of_peer, peak
 
@@ -30,20 +27,14 @@ PEER_ROWS = 31_212  # a fifth: the peers take minutes an epoch
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextCase:
+class TextCase(bench_tools.Case):
     """What is trained: 156,060 phrases, 50 units a word, 96 units each way, states pooled three ways, 128 units, 5."""
 
     cell: Cell = Cell.LSTM
     rows: int = 156_060
-    folds: int = 5
-    members: int = 1
-    epochs: int = 2
-    batch: int = 128
     embedding: int = 50
     width: int = 96
     head: int = 128
-    dropout: float = 0.3
-    precision: Precision = Precision.FULL
 
     @property
     def config(self) -> RNNConfig:
@@ -54,16 +45,10 @@ class TextCase:
             embedding=self.embedding,
             head=self.head,
             bag=False,
-            dropout=self.dropout,
             input_dropout=0.0,
             word_dropout=0.0,
             tuned=1.0,
-            members=self.members,
-            epochs=self.epochs,
-            batch=self.batch,
-            schedule=Schedule.CONSTANT,
-            refit=0,
-            precision=self.precision,
+            **self.settings,
         )
 
     def products(self, tokens: int) -> int:
@@ -100,21 +85,17 @@ def folds_of(case: TextCase) -> list[Fold]:
     ]
 
 
-def measure(case: TextCase) -> dict[str, float]:
-    """Seconds of an epoch of all networks, its scoring included."""
+def measure(case: TextCase) -> Figures:
+    """Seconds of an epoch of all networks, its tokens and its products."""
     folds = folds_of(case)
-    ends = [time.perf_counter()]
-    fit = crossfit(folds, None, case.config, FIFTHS, LOG_LOSS, watch=lambda _: ends.append(time.perf_counter()))
-    seconds = (ends[-1] - ends[1]) / (len(ends) - 2)  # the first epoch warms up
+    found = case.timed(folds, case.config, FIFTHS)
     tokens = sum(len(fold.train.input) for fold in folds) * case.members  # of an epoch of all networks
-    share = (case.folds - 1) / case.folds
     every = int(texts(case.rows)[1][-1])
+    products = case.products(every) * (case.folds - 1) * case.members
     return {
-        "seconds": seconds,
-        "tokens_a_second": tokens / seconds,
-        "gflops": 6 * case.products(every) * share * case.folds * case.members / seconds / 1e9,
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        "score": fit.score,
+        **found,
+        "tokens_a_second": tokens / found["seconds"],
+        "gflops": 6 * products / found["seconds"] / 1e9,
     }
 
 

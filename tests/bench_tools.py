@@ -1,18 +1,24 @@
-"""What the benches share: the machine's limit, processes of their own, medians, and tools in turn."""
+"""What the benches share: cases, the machine's limit, processes of their own, medians, and tools in turn."""
 
 from __future__ import annotations
 
 import json
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
+from data.datasets import Fold
+from data.metrics import LOG_LOSS
+from models.config import Config, Precision, Schedule
+from models.crossfit import crossfit
+from models.epochs import Epoch, Told
 from pipelines.home import REPOSITORY
 
 PEERS = REPOSITORY / ".venv-bench" / "bin" / "python"
@@ -21,6 +27,46 @@ GEMM = (512, 1024, 2048)  # sizes of square products; the best of them is the pe
 CPU = torch.device("cpu")
 
 Figures = dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """How the networks of a bench are trained, by the product and by its peers."""
+
+    folds: int = 5
+    members: int = 1
+    epochs: int = 2
+    batch: int = 128
+    dropout: float = 0.3
+    precision: Precision = Precision.FULL
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of the product's config."""
+        return {
+            "dropout": self.dropout,
+            "members": self.members,
+            "epochs": self.epochs,
+            "batch": self.batch,
+            "schedule": Schedule.CONSTANT,
+            "refit": 0,
+            "precision": self.precision,
+        }
+
+    def timed(self, folds: Sequence[Fold], config: Config, classes: int) -> Figures:
+        """Seconds of an epoch of all networks, its scoring included; the score, and this process's peak of memory."""
+        ends: list[float] = []
+
+        def watch(told: Told) -> None:
+            if isinstance(told, Epoch):
+                ends.append(time.perf_counter())
+
+        fit = crossfit(folds, None, config, classes, LOG_LOSS, watch=watch)
+        return {
+            "seconds": (ends[-1] - ends[0]) / (len(ends) - 1),  # the first epoch warms up
+            "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+            "score": fit.score,
+        }
 
 
 def peak() -> float:

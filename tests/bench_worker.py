@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
-import time
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,27 +14,24 @@ import numpy as np
 import torch
 
 from data.datasets import Fold, TabularDataset
-from data.metrics import LOG_LOSS
 from models import devices
-from models.config import Precision, Schedule
-from models.crossfit import crossfit
+from models.config import Precision
 from models.mlp import MLPConfig
+from tests import bench_tools
 from tests.bench_data import CLASSES, COLUMNS, counts
+from tests.bench_tools import Figures
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class Case(bench_tools.Case):
     """What is trained: 93-512-512-9 unless it says otherwise."""
 
     rows: int = 49_502
-    folds: int = 5
     members: int = 2
-    epochs: int = 2
     batch: int = 512
     width: int = 512
     depth: int = 2
     dropout: float = 0.2
-    precision: Precision = Precision.FULL
     cores: str = ""  # "one" or "all"; "": as the product chooses
 
     @property
@@ -53,17 +48,7 @@ class Case:
     @property
     def config(self) -> MLPConfig:
         """For the product."""
-        return MLPConfig(
-            width=self.width,
-            depth=self.depth,
-            dropout=self.dropout,
-            members=self.members,
-            epochs=self.epochs,
-            batch=self.batch,
-            schedule=Schedule.CONSTANT,
-            refit=0,
-            precision=self.precision,
-        )
+        return MLPConfig(width=self.width, depth=self.depth, **self.settings)
 
 
 def folds_of(case: Case) -> list[Fold]:
@@ -85,21 +70,13 @@ def folds_of(case: Case) -> list[Fold]:
     ]
 
 
-def measure(case: Case) -> dict[str, float]:
-    """Seconds of an epoch, its scoring included; the share of time that products took is for the caller to find."""
+def measure(case: Case) -> Figures:
+    """Seconds of an epoch of all networks, and its products."""
     if case.cores:
         devices.LARGE = 0 if case.cores == "all" else sys.maxsize
-    folds = folds_of(case)
-    ends = [time.perf_counter()]
-    fit = crossfit(folds, None, case.config, CLASSES, LOG_LOSS, watch=lambda _: ends.append(time.perf_counter()))
-    seconds = (ends[-1] - ends[1]) / (len(ends) - 2)  # the first epoch warms up
-    trained = case.rows * (case.folds - 1) / case.folds * case.folds * case.members  # rows x networks of an epoch
-    return {
-        "seconds": seconds,
-        "gflops": 6 * case.weights * trained / seconds / 1e9,
-        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
-        "score": fit.score,
-    }
+    found = case.timed(folds_of(case), case.config, CLASSES)
+    trained = case.rows * (case.folds - 1) * case.members  # rows x networks of an epoch
+    return {**found, "gflops": 6 * case.weights * trained / found["seconds"] / 1e9}
 
 
 if __name__ == "__main__":
