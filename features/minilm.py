@@ -37,6 +37,11 @@ class OfMiniLM(Packaged):
             digest.update(" ".join(words).encode() + b"\n")
         return f"minilm-{digest.hexdigest()[:16]}"
 
+    @staticmethod
+    def title(texts: Texts) -> str:
+        """What it does with them."""
+        return f"MiniLM reads {len(texts):,} texts"
+
 
 def folder() -> Path:
     """Where the package holds the model."""

@@ -165,7 +165,7 @@ class LowerLayers(OfMiniLM):
                 watch(min(1.0, (first + TEXTS) / len(texts)))
             return found
 
-        context = workshop.array(f"{key}-states", states)
+        context = workshop.array(f"{key}-states", states, self.title(texts))
         weights = {"center": center, "scale": scale} | self._upper()
         return Pieces(
             tokens=np.concatenate([np.empty(0, dtype=np.int64), *cut]) + UNSEEN + 1,

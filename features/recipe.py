@@ -30,8 +30,8 @@ class Workshop:
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
 
-    def array(self, key: str, make: Make) -> np.ndarray:  # noqa: ARG002  # for those that keep
-        """What `make` makes; a key names one content for all times."""
+    def array(self, key: str, make: Make, title: str = "") -> np.ndarray:  # noqa: ARG002  # for those that keep
+        """What `make` makes; a key names one content for all times, a title tells what is waited for."""
         return make(lambda share: None)  # noqa: ARG005
 
 

@@ -193,7 +193,8 @@ class TextEncoder(TransformerMixin, BaseEstimator):
             key, device = model.key(whole), workshop.device
             if axes is None:
                 axes = workshop.array(f"{key}-axes", lambda _: model.axes(whole, device))
-            context = workshop.array(key, lambda watch: model.encode(whole, axes, device, watch))
+            title = model.title(whole)
+            context = workshop.array(key, lambda watch: model.encode(whole, axes, device, watch), title)
         return Known(
             words=pd.Index(words, dtype=str),
             vectors=np.concatenate([np.empty((len(words), 0), dtype=np.float32), *found], axis=1),

@@ -24,7 +24,7 @@ class KeptWorkshop(Workshop):
         super().__init__(device)
         self.folder = folder
 
-    def array(self, key: str, make: Make) -> np.ndarray:
+    def array(self, key: str, make: Make, title: str = "") -> np.ndarray:
         """See `Workshop.array`."""
         path = self.folder / f"{key}.npy"
         if path.is_file():
@@ -32,7 +32,7 @@ class KeptWorkshop(Workshop):
                 return np.load(path, mmap_mode="c")  # nothing that is written reaches the file
             except (OSError, ValueError, EOFError) as error:
                 console.warn(f"{path}: cannot be read ({error}): making it again")
-        with console.share(key) as watch:
+        with console.share(title or key) as watch:
             made = make(watch)
         with beside(path) as part, part.open("wb") as stream:
             np.save(stream, made, allow_pickle=False)

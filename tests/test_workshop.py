@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipelines import console
 from pipelines.workshop import KeptWorkshop
 
 
@@ -33,3 +34,14 @@ def test_a_damaged_file_is_made_again(tmp_path, damage, capsys):
     assert found.tolist() == list(range(6))
     assert "six.npy: cannot be read" in capsys.readouterr().err
     assert KeptWorkshop(tmp_path, "cpu").array("six", lambda _: pytest.fail("made twice"))[5] == 5
+
+
+def test_what_takes_long_is_told_by_its_title(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(console, "QUIET", -1.0)
+
+    def make(watch):
+        watch(0.25)
+        return np.arange(6)
+
+    KeptWorkshop(tmp_path, "cpu").array("six", make, "counting to six")
+    assert "counting to six: 25%" in capsys.readouterr().err
