@@ -60,7 +60,7 @@ def crossfit(
         device: where to train.
         watch: told of every epoch, and within long ones; may raise to stop. A training that goes on tells the epochs
             before again.
-        keep: stores the state between epochs, and gives back that of a training that was cut off.
+        keep: stores the state after epochs and within long ones, and gives back that of a training that was cut off.
 
     Raises:
         DivergedError: a fold never had a finite score, or a test row no finite prediction.
@@ -96,8 +96,14 @@ def _ignore(epoch: Told) -> None:
     """Watches nothing."""
 
 
-def _within(number: int, of: int, refit: bool, watch: Watch) -> Callable[[float], None]:
-    return lambda share: watch(Within(number=number, of=of, share=share, refit=refit))
+def _within(
+    number: int, of: int, refit: bool, watch: Watch, keep: Keep, state: Callable[[], State]
+) -> Callable[[float], None]:
+    def tell(share: float) -> None:
+        watch(Within(number=number, of=of, share=share, refit=refit))
+        keep.save(state)
+
+    return tell
 
 
 class _Validation:
@@ -124,13 +130,14 @@ class _Validation:
         for epoch in self.history:
             watch(epoch)
         while self.training.epochs < self.config.epochs and not all(self.best.stopped):
-            losses = self.training.epoch(_within(self.training.epochs + 1, self.config.epochs, False, watch))
+            within = _within(self.training.epochs + 1, self.config.epochs, False, watch, keep, self.state)
+            losses = self.training.epoch(within)
             give_back_freed_memory()
             oof = self.scorer.rows_of(predict(self.network, self.valid, self.config))
             self.history.append(self.scorer.epoch(self.training.epochs, float(losses.mean()), oof))
             self.best.update(self.history[-1], oof, self.config.patience)
             watch(self.history[-1])
-            keep.save(lambda: prefixed("validation", self.state()))
+            keep.save(self.state)
         self.best.check()
 
     def test(self) -> Tensor:
@@ -155,18 +162,20 @@ class _Validation:
 
     def result(self) -> State:
         """What is left of it when it has ended."""
-        history = torch.stack([epoch.numbers() for epoch in self.history])
-        return {**prefixed("best", self.best.state()), "history": history}
+        history = {str(epoch.number): epoch.numbers() for epoch in self.history}
+        found = {**prefixed("best", self.best.state()), **prefixed("history", history)}
+        return prefixed("validation", found)
 
     def state(self) -> State:
-        """All that the next epoch depends on, and the result so far."""
-        return {**prefixed("training", self.training.state()), **self.result()}
+        """All that the next step depends on, and the result so far."""
+        return {**prefixed("validation.training", self.training.state()), **self.result()}
 
     def restore(self, state: State) -> None:
         """Goes back to a state; to one without a training when that had ended."""
         if not state:
             return
-        self.history = [Epoch.of(numbers) for numbers in state["history"]]
+        history = sorted(part("history", state).items(), key=lambda item: int(item[0]))
+        self.history = [Epoch.of(numbers) for _, numbers in history]
         self.best.restore(part("best", state))
         if training := part("training", state):
             self.training.restore(training)
@@ -179,7 +188,7 @@ class _Refit:
 
     def __init__(self, whole: Fold, validation: _Validation, seed: int) -> None:
         self.whole, self.config, self.device = whole, validation.config, validation.device
-        self.done = prefixed("validation", validation.result())
+        self.done = validation.result()
         chosen = validation.best.epochs
         self.form = form_of([whole.train])
         self.epochs = round(float(np.mean(chosen)))
@@ -190,14 +199,18 @@ class _Refit:
     def run(self, watch: Watch, keep: Keep) -> None:
         """Trains to the end."""
         while self.training.epochs < self.epochs:
-            losses = self.training.epoch(_within(self.training.epochs + 1, self.epochs, True, watch))
+            losses = self.training.epoch(_within(self.training.epochs + 1, self.epochs, True, watch, keep, self.state))
             give_back_freed_memory()
             watch(RefitEpoch(number=self.training.epochs, of=self.epochs, train_loss=float(losses.mean())))
-            keep.save(lambda: {**self.done, **prefixed("refit", self.training.state())})
+            keep.save(self.state)
 
     def test(self) -> Tensor:
         """Their mean, [test rows, classes]."""
         return predict(self.network, self.form.stack([self.whole.test], self.device), self.config)[0]
+
+    def state(self) -> State:
+        """All that the next step depends on, and the result of the cross-validation."""
+        return {**self.done, **prefixed("refit", self.training.state())}
 
     def restore(self, state: State) -> None:
         """Goes back to a state."""

@@ -1,4 +1,4 @@
-"""Keep: where the state of a training lies between two epochs, so that a killed one can go on to the same bytes."""
+"""Keep: where the state of a training lies, so that a killed one can go on to the same bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Keep(Protocol):
         ...
 
     def save(self, state: Callable[[], State]) -> None:
-        """Told after every epoch; calls `state` when it wants to store one."""
+        """Told after every epoch, and within long ones; calls `state` when it wants to store one."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.keeping import State, part, prefixed
 from models.pack import Pack
 
 BYTE = 256  # values
@@ -73,6 +75,28 @@ class Noise:
         drawn = [stream.integers(MOST, size=-(-count // 8), dtype=np.uint64, endpoint=True) for stream in self.streams]
         return torch.from_numpy(np.stack(drawn).view(np.uint8))[:, :count]
 
+    def state(self) -> State:
+        """All that the next mask depends on."""
+        drawn = {str(place): _written(stream) for place, stream in enumerate((self.windows, *self.streams))}
+        own = {} if self.own is None else {"own": self.own.get_state()}
+        blocks = {str(dropped): block for dropped, block in self.blocks.items()}
+        return {**prefixed("drawn", drawn), **own, **prefixed("blocks", blocks)}
+
+    def restore(self, state: State) -> None:
+        """Goes back to a state; an empty one changes nothing."""
+        for place, written in part("drawn", state).items():
+            stream = (self.windows, *self.streams)[int(place)]
+            stream.bit_generator.state = json.loads(bytes(written.tolist()))
+        if self.own is not None and "own" in state:
+            self.own.set_state(state["own"].cpu())
+        self.blocks = {int(dropped): block.to(self.device) for dropped, block in part("blocks", state).items()}
+
+
+def _written(stream: np.random.Generator) -> Tensor:
+    """The state of a stream as bytes of JSON, uint8."""
+    written = json.dumps(stream.bit_generator.state, default=np.ndarray.tolist)
+    return torch.tensor(list(written.encode()), dtype=torch.uint8)
+
 
 class Network(nn.Module):
     """A pack of `nets` networks of one shape; every parameter and buffer that is saved has the leading axis."""
@@ -110,6 +134,6 @@ class Network(nn.Module):
 def drawn_uniform(generators: Sequence[torch.Generator], bound: float, *shape: int) -> nn.Parameter:
     """A parameter [nets, *shape], uniform in [-bound, bound], each network's part from its own generator."""
     parameter = torch.empty(len(generators), *shape)
-    for part, generator in zip(parameter, generators, strict=True):
-        part.uniform_(-bound, bound, generator=generator)
+    for own, generator in zip(parameter, generators, strict=True):
+        own.uniform_(-bound, bound, generator=generator)
     return nn.Parameter(parameter)

@@ -47,25 +47,30 @@ class Training:
         self.network, self.config, self.generators = network, config, generators
         self.batches = Batches(pack, config.batch, generators)
         self.epochs = 0  # trained so far
+        self.steps = 0  # of the epoch under way
+        self.total = torch.zeros(network.nets, device=pack.target.device)  # of their losses
+        self.start = _states_of(generators)  # of the epoch under way, or of the next
+        self.noise: Noise | None = None  # of the epoch under way
+        self.noise_before: State = {}  # of an epoch that goes on
         network.fit(pack)  # may leave parameters out
         self.optimizers = build_optimizers(config, network)
 
     def epoch(self, tell: Callable[[float], None] | None = None) -> Tensor:
-        """Trains one epoch; the mean loss of each network over it, float32 [nets], on the device.
+        """Trains one epoch, or the rest of it; the mean loss of each network over it, float32 [nets], on the device.
 
         Args:
-            tell: told every `PAUSE` what share of the epoch's steps is done.
+            tell: told every `PAUSE`, between two steps, what share of the epoch's steps is done.
         """
         config, network = self.config, self.network
-        step, steps = self.epochs * self.batches.steps, self.batches.steps * config.epochs
-        device = self.batches.pack.target.device
-        noise = Noise(self.generators, device)
-        total = torch.zeros(network.nets, device=device)
+        steps = self.batches.steps * config.epochs
+        self.noise = noise = Noise(self.generators, self.total.device)
+        noise.restore(self.noise_before)
         told, batches = time.monotonic(), self.batches.epoch(self.epochs)
-        for done, (rows, target, weight) in enumerate(batches):
-            if tell is not None and time.monotonic() - told > PAUSE:
-                tell(done / len(batches))
+        for rows, target, weight in batches[self.steps :]:
+            if tell is not None and self.steps and time.monotonic() - told > PAUSE:
+                tell(self.steps / len(batches))
                 told = time.monotonic()
+            step = self.epochs * self.batches.steps + self.steps
             for group in self._groups():
                 group["lr"] = rate_at(config, step, steps) * group["share"]
             logits = network(self.batches.pack.input_of(rows), noise)
@@ -77,16 +82,19 @@ class Training:
                 clip_gradients(network.parameters(), config.clip)
             for optimizer in self.optimizers:
                 optimizer.step()
-            total += loss.detach()
-            step += 1
-        self.epochs += 1
-        return total / self.batches.steps
+            self.total += loss.detach()
+            self.steps += 1
+        mean = self.total / self.steps
+        self.epochs, self.steps, self.start = self.epochs + 1, 0, _states_of(self.generators)
+        self.noise, self.noise_before = None, {}
+        self.total.zero_()
+        return mean
 
     def _groups(self) -> list[dict[str, Any]]:
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
     def state(self) -> State:
-        """All that the next epoch depends on."""
+        """All that the next step depends on."""
         optimizers: State = {}
         for place, optimizer in enumerate(self.optimizers):
             for number, own in optimizer.state_dict()["state"].items():
@@ -95,12 +103,15 @@ class Training:
         return {
             **prefixed("network", self.network.state_dict()),
             **prefixed("optimizers", optimizers),
-            "generators": torch.stack([generator.get_state() for generator in self.generators]),
+            **prefixed("noise", {} if self.noise is None else self.noise.state()),
+            "generators": self.start,
             "epochs": torch.tensor(self.epochs),
+            "steps": torch.tensor(self.steps),
+            "total": self.total,
         }
 
     def restore(self, state: State) -> None:
-        """Goes back to a state, so that the next epoch gives the same bytes as it gave then."""
+        """Goes back to a state, so that the next step gives the same bytes as it gave then."""
         self.network.load_state_dict(part("network", state))
         for place, optimizer in enumerate(self.optimizers):
             own = optimizer.state_dict()
@@ -109,9 +120,16 @@ class Training:
                 whole = isinstance(optimizer, torch.optim.SparseAdam) and field == "step"  # it counts in Python
                 own["state"].setdefault(int(number), {})[field] = int(tensor) if whole else tensor
             optimizer.load_state_dict(own)
-        for generator, own in zip(self.generators, state["generators"], strict=True):
+        self.start = state["generators"]
+        for generator, own in zip(self.generators, self.start, strict=True):
             generator.set_state(own.clone())  # torch reads from the start of the storage
-        self.epochs = int(state["epochs"])
+        self.noise_before = part("noise", state)
+        self.epochs, self.steps = int(state["epochs"]), int(state["steps"])
+        self.total.copy_(state["total"])
+
+
+def _states_of(generators: Sequence[torch.Generator]) -> Tensor:
+    return torch.stack([generator.get_state() for generator in generators])
 
 
 @torch.no_grad()

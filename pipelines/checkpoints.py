@@ -14,7 +14,7 @@ from data.files import beside
 from models.keeping import State
 from pipelines import console
 
-LONGEST = 60.0  # seconds between two checkpoints, and the length of an epoch
+LONGEST = 60.0  # seconds between two checkpoints, and until a step has ended
 SHARE = 0.05  # of the time that storing may take
 FIRST = 10.0  # seconds until the first one, which tells how long storing takes
 SECONDS = "seconds"  # of training that a state took

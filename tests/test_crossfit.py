@@ -61,7 +61,7 @@ def test_a_long_epoch_tells_how_far_it_is(monkeypatch):
     folds, told = folds_of(rows=90), []
     crossfit(folds, whole_of(folds), replace(CONFIG, epochs=2, refit=1), 2, ACCURACY, watch=told.append)
     within = [each for each in told if isinstance(each, Within)]
-    assert [each.share for each in within[:4]] == [0, 0.25, 0.5, 0.75]  # 60 rows, in batches of 16
+    assert [each.share for each in within[:3]] == [0.25, 0.5, 0.75]  # 60 rows, in batches of 16
     assert {(each.number, each.of, each.refit) for each in within} >= {(1, 2, False), (2, 2, False)}
     assert any(each.refit for each in within)
     first = told.index(next(each for each in told if isinstance(each, Epoch)))
@@ -85,6 +85,20 @@ class Memory:
         self.states.append({name: tensor.clone() for name, tensor in state().items()})
 
 
+def cut_off(folds, config, stop, kept):
+    """Trains until more than so much was told; what was told."""
+    seen: list = []
+
+    def interrupt(told):
+        seen.append(told)
+        if len(seen) > stop:
+            raise InterruptedByTestError
+
+    with pytest.raises(InterruptedByTestError):
+        crossfit(folds, whole_of(folds), config, 2, ACCURACY, watch=interrupt, keep=kept)
+    return seen
+
+
 @pytest.mark.parametrize("optimizer", list(Optimizer))
 @pytest.mark.parametrize("stop", [1, 5, 6])  # the last one while the networks of all rows train
 def test_a_training_that_was_cut_off_goes_on_to_the_same_bytes(optimizer, stop):
@@ -92,15 +106,7 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_bytes(optimizer, stop):
     config = replace(CONFIG, refit=None, epochs=6, dropout=0.3, pieces=3, sums=4, optimizer=optimizer, lr=0.01)
     told, kept = [], Memory()
     whole = crossfit(folds, whole_of(folds), config, 2, ACCURACY, watch=told.append)
-
-    def interrupt(epoch):
-        seen.append(epoch)
-        if len(seen) > stop:
-            raise InterruptedByTestError
-
-    seen: list = []
-    with pytest.raises(InterruptedByTestError):
-        crossfit(folds, whole_of(folds), config, 2, ACCURACY, watch=interrupt, keep=kept)
+    cut_off(folds, config, stop, kept)
     trained: list = []
     resumed = crossfit(folds, whole_of(folds), config, 2, ACCURACY, watch=trained.append, keep=kept)
     assert resumed.oof.tobytes() == whole.oof.tobytes()
@@ -111,6 +117,24 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_bytes(optimizer, stop):
     for name, tensor in whole.refit_weights.items():
         assert torch.equal(resumed.refit_weights[name], tensor), name
     assert len(kept.states) == len(told)  # no epoch was trained twice
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 6, 8, 9, 11])  # two epochs of four steps, then those of all rows
+def test_a_training_that_was_cut_off_within_an_epoch_goes_on_to_the_same_bytes(stop, monkeypatch):
+    monkeypatch.setattr(training, "PAUSE", -1.0)
+    folds, kept = folds_of(rows=90, noise=2.0), Memory()
+    config = replace(CONFIG, refit=1, epochs=2, dropout=0.3, lr=0.01)
+    told: list = []
+    whole = crossfit(folds, whole_of(folds), config, 2, ACCURACY, watch=told.append)
+    assert cut_off(folds, config, stop, kept) == told[: stop + 1]
+    again: list = []
+    resumed = crossfit(folds, whole_of(folds), config, 2, ACCURACY, watch=again.append, keep=kept)
+    assert resumed.oof.tobytes() == whole.oof.tobytes()
+    assert resumed.test.tobytes() == whole.test.tobytes()
+    assert resumed.history == whole.history
+    past = [each for each in told[:stop] if isinstance(each, Epoch)]
+    assert again[: len(past)] == past  # told again, and not trained
+    assert again[len(past) :] == told[stop - isinstance(told[stop - 1], Within) :]
 
 
 def test_the_kept_weights_give_the_kept_predictions():
