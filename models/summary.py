@@ -16,7 +16,7 @@ class Line:
     """One layer."""
 
     layer: str
-    shape: tuple[int, ...]  # of its output: [nets, rows, units]
+    shape: tuple[int, ...]  # of its output: [nets, ..., units]
     parameters: int  # of one network
 
 
@@ -31,7 +31,7 @@ def summarize(network: Network, form: Form, rows: int = 1) -> list[Line]:
     hooks = [
         layer.register_forward_hook(lambda layer, _, output, name=name: note(name, layer, output))
         for name, layer in network.named_modules()
-        if name and not list(layer.children())
+        if name and all(isinstance(child, nn.ParameterList) for child in layer.children())
     ]
     try:
         with torch.no_grad():
@@ -44,7 +44,7 @@ def summarize(network: Network, form: Form, rows: int = 1) -> list[Line]:
 
 def text_of(lines: list[Line], nets: int) -> str:
     """A summary as a table of text, with the totals last."""
-    cells = [("layer", "output [nets, rows, units]", "parameters a network")]
+    cells = [("layer", "output [nets, ..., units]", "parameters a network")]
     cells += [(line.layer, str(list(line.shape)), f"{line.parameters:,}") for line in lines]
     own = sum(line.parameters for line in lines)
     cells.append(("total", f"{nets} networks: {own * nets:,} parameters", f"{own:,}"))

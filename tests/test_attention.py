@@ -20,6 +20,7 @@ from models.config import Schedule
 from models.crossfit import crossfit
 from models.optimizers import build_optimizers
 from models.rnn import RNNConfig
+from models.summary import summarize, text_of
 from models.tokens import Texts, Tokens
 from models.training import Training, generators_of, pack_generators
 from tests.test_text import tables_of_texts
@@ -74,6 +75,15 @@ def test_the_layers_are_berts():
     for net in range(2):
         wanted = encoder(x[net], attention_mask=hidden_from[net][:, None, None]).last_hidden_state
         torch.testing.assert_close(found[net][here[net]], wanted[here[net]], atol=1e-5, rtol=1e-4)
+
+
+def test_the_summary_counts_every_parameter():
+    form = Tokens(vocabulary=9, units=0, context=UNITS, longest=7, weights=weights_of(bert()))
+    network = CONFIG.build(form, 3, generators_of(0, 0, 2))
+    lines = summarize(network, form, rows=5)
+    assert [line.layer.split()[1] for line in lines] == [*["SelfAttention"] * LAYERS, *["PackedLinear"] * 2]
+    total = sum(parameter.numel() for parameter in network.parameters())
+    assert f"2 networks: {total:,} parameters" in text_of(lines, 2)
 
 
 def test_padding_changes_no_answer():
