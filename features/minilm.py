@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from data.hardware import has_bfloat16
 from features.vectors import Packaged, folder_of
 
 TOKENS = 2**13  # word pieces that are computed at once
@@ -64,8 +65,7 @@ class Reader:
         self.device = device
         logging.disable_progress_bar()
         logging.set_verbosity_error()
-        rounded = device.type == "cuda" or torch.cpu._is_amx_tile_supported()
-        dtype = torch.bfloat16 if rounded else torch.float32
+        dtype = torch.bfloat16 if has_bfloat16(device) else torch.float32
         model = BertModel.from_pretrained(
             folder(), num_hidden_layers=max(1, depth), add_pooling_layer=False, dtype=dtype
         )

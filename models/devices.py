@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from data.errors import UnavailableError, UsageError
+from data.hardware import has_bfloat16
 from models.config import Precision
 
 NAMES = ("auto", "cpu", "cuda")
@@ -32,8 +33,8 @@ def resolve(name: str) -> torch.device:
 
 
 def rounds(precision: Precision, device: torch.device) -> bool:
-    """Whether matrix products on the device round their factors; a CPU has fast units for that only with AMX."""
-    return precision is Precision.FAST and (device.type == "cuda" or torch.cpu._is_amx_tile_supported())
+    """Whether matrix products on the device may round their factors."""
+    return precision is Precision.FAST and has_bfloat16(device)
 
 
 @contextmanager
