@@ -60,6 +60,12 @@ def measured(
     return known
 
 
+def lines_of(page: Path) -> dict[str, str]:
+    """The lines of the tables of a page, by their first cell: what was measured before, on whatever machine."""
+    lines = page.read_text().splitlines() if page.is_file() else []
+    return {line.split("|")[1].strip(): line for line in lines if line.startswith("| ")}
+
+
 def kinds_of(known: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The predictions of those variants that have a short name."""
     return {match[1]: oof for name, oof in known.items() if (match := KIND.search(name))}

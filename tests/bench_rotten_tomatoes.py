@@ -1,8 +1,9 @@
 """Bench: what each part brings on the movie reviews, on the real files; writes docs/rotten_tomatoes.md.
 
 `python -m tests.bench_rotten_tomatoes --kept FOLDER` (KAGGLE_ARCHIVES names the folder with the archive). One
-cross-validation a line, of five folds by sentence with one network each, some three minutes on two cores; what was
-measured before is read from the folder, so that the bench can be stopped and run again.
+cross-validation a line, of five folds by sentence with one network each, some five minutes on two cores; what was
+measured before is read from the folder, so that the bench can be stopped and run again. A line that is not in the
+folder stays as the page has it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from pipelines.competitions.rotten_tomatoes import BAG, COMPETITION, LSTM, TUNED
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from pipelines.workshop import KeptWorkshop
-from tests.ablation import Variant, Variants, kinds_of, measured, together
+from tests.ablation import Variant, Variants, kinds_of, lines_of, measured, together
 from tests.bench_rotten_tomatoes_parts import AveragedConfig, OrdinalConfig, PhraseEncoder, SpanConfig, SpanEncoder
 
 PAGE = REPOSITORY / "docs" / "rotten_tomatoes.md"
@@ -130,7 +131,7 @@ def main(kept: Path, only: str) -> None:
     tables = stages.ingest(Job(name="rotten_tomatoes", home=home)).tables
     assert tables.best is None, "this bench needs the real files: set KAGGLE_ARCHIVES"
     known = measured(COMPETITION, tables, VARIANTS, kept, only, KeptWorkshop(home.cache, "cpu"))
-    PAGE.write_text(page(known, tables))
+    PAGE.write_text(page(known, tables, lines_of(PAGE)))
 
 
 def figures(oof: np.ndarray, tables: Tables) -> str:
@@ -138,7 +139,7 @@ def figures(oof: np.ndarray, tables: Tables) -> str:
     return f"{ACCURACY.score(tables.target, oof):.4f} | {LOG_LOSS.score(tables.target, oof):.4f}"
 
 
-def blends(known: dict[str, np.ndarray], tables: Tables) -> list[str]:
+def blends(known: dict[str, np.ndarray], tables: Tables, before: dict[str, str]) -> list[str]:
     """What kinds of networks come to together, from the lines that measure one kind."""
     kinds, lines = kinds_of(known), []
     for names in TOGETHER:
@@ -146,17 +147,21 @@ def blends(known: dict[str, np.ndarray], tables: Tables) -> list[str]:
             found = together([kinds[name] for name in names], tables, ACCURACY)
             weights = ", ".join(f"{weight:.2f}" for weight in found.weights)
             lines.append(f"| {', '.join(names)} | {figures(found.oof, tables)} | {weights} |")
+        elif ", ".join(names) in before:
+            lines.append(before[", ".join(names)])
     return lines
 
 
-def page(known: dict[str, np.ndarray], tables: Tables) -> str:
-    """The lines that were measured, as Markdown."""
+def page(known: dict[str, np.ndarray], tables: Tables, before: dict[str, str]) -> str:
+    """The lines that were measured, now or before, as Markdown."""
     lines = []
     for name, variant in VARIANTS.items():
         if variant is None:
             lines.append(f"| {name} | | | |")
         elif name in known:
             lines.append(f"| {name} | {figures(known[name], tables)} | {'yes' if variant.kept else ''} |")
+        elif name in before:
+            lines.append(before[name])
     return f"""# Rotten Tomatoes
 
 Written by `python -m tests.bench_rotten_tomatoes` on the real files. Out-of-fold accuracy and log loss over all 156,060
@@ -174,7 +179,7 @@ The blend of those kinds, scored by nested folds: each fold's weights and temper
 
 | kinds | accuracy | log loss | weights |
 |---|---|---|---|
-{chr(10).join(blends(known, tables))}
+{chr(10).join(blends(known, tables, before))}
 """
 
 
