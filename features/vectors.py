@@ -7,6 +7,7 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata, util
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +18,7 @@ import pandas as pd
 from data.errors import BadDataError, Fault, UnavailableError
 
 FILE = "WORD_VECTORS"  # the variable that names a file in GloVe's format
-ENDS = 2**20  # bytes of a file's beginning and of its end that its name in a key hashes
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +90,10 @@ class GloVe(WordVectors):
         named = os.environ.get(FILE)
         if not named:
             return None
-        file = Path(named)
+        file = Path(named).expanduser()
         if not file.is_file():
-            raise UnavailableError(f"{FILE}={named}: there is no such file; unset it to do without")
+            what = "that is a folder" if file.is_dir() else "there is no such file"
+            raise UnavailableError(f"{FILE}={named}: {what}; name a file, or unset it to do without")
         return file
 
 
@@ -111,37 +113,59 @@ def _looked_up(places: np.ndarray, table: np.ndarray) -> np.ndarray:
 
 
 def _fingerprint(file: Path) -> str:
-    """A hash of a file's size, beginning and end, for it may have gigabytes."""
-    size = file.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
+    stat = file.stat()
+    return _hash_of(file, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _hash_of(file: Path, size: int, changed: int) -> str:  # noqa: ARG001  # it is read again when it was changed
+    """Of a file's bytes, which may be gigabytes."""
     with file.open("rb") as stream:
-        digest.update(stream.read(ENDS))
-        stream.seek(max(0, size - ENDS))
-        digest.update(stream.read())
-    return digest.hexdigest()[:16]
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
 def _of_file(file: Path, words: Sequence[str]) -> np.ndarray:
     """The words' vectors from a file in GloVe's format, read line by line, for it may have gigabytes."""
     place = {word: number for number, word in enumerate(words)}
+    units, row = 0, 0
     vectors = np.empty((len(words), 0), dtype=np.float32)
     with file.open("rb") as stream:
         for row, line in enumerate(stream, start=1):
-            cells = line.rstrip().split(b" ")
-            if row == 1 and len(cells) == 2:
-                continue  # word2vec's format begins with the numbers of words and of units
-            if vectors.shape[1] == 0:
-                vectors = np.full((len(words), len(cells) - 1), np.nan, dtype=np.float32)
-            units = vectors.shape[1]
-            word = b" ".join(cells[: len(cells) - units]).decode("utf-8", errors="replace")  # some have blanks
-            if len(cells) <= units or not units:
+            cells = (line.removeprefix(BYTE_ORDER_MARK) if row == 1 else line).rstrip().split(b" ")
+            if row == 1 and len(cells) == 2 and all(cell.isdigit() for cell in cells):
+                units = int(cells[1])  # word2vec's format begins with the numbers of words and of units
+                continue
+            units = units or len(cells) - 1
+            if not 0 < units < len(cells) or (len(cells) > units + 1 and not _in_word(cells[-units - 1])):
                 raise _fault(file, row, f"{len(cells)} cells where a word and {units or 'its'} numbers are expected")
+            if not vectors.shape[1]:
+                vectors = np.full((len(words), units), np.nan, dtype=np.float32)
+            word = b" ".join(cells[:-units]).decode("utf-8", errors="replace")  # some have blanks
             if word in place:
-                try:
-                    vectors[place[word]] = np.array(cells[-units:], dtype=np.float32)
-                except ValueError:
-                    raise _fault(file, row, f"the vector of {word!r} is not made of numbers") from None
+                vectors[place[word]] = _numbers(cells[-units:], word, file, row)
+    if not vectors.shape[1]:
+        raise _fault(file, max(row, 1), "the file ends without a word and its numbers")
     return vectors
+
+
+def _in_word(cell: bytes) -> bool:
+    """Whether a cell can be part of a word with blanks: it is there, and no number."""
+    try:
+        float(cell)
+    except ValueError:
+        return bool(cell)
+    return False
+
+
+def _numbers(cells: Sequence[bytes], word: str, file: Path, row: int) -> np.ndarray:
+    try:
+        with np.errstate(over="ignore"):  # told below
+            vector = np.array(cells, dtype=np.float32)
+    except ValueError:
+        raise _fault(file, row, f"the vector of {word!r} is not made of numbers") from None
+    if not np.isfinite(vector).all():
+        raise _fault(file, row, f"the vector of {word!r} has a number that is not finite")
+    return vector
 
 
 def _fault(file: Path, row: int, what: str) -> BadDataError:

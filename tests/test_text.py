@@ -144,11 +144,27 @@ def test_a_file_of_vectors_is_read_in_gloves_format(tmp_path, monkeypatch):
     file.write_text("3 3\n" + file.read_text(encoding="utf-8"), encoding="utf-8")  # as word2vec writes it
     np.testing.assert_array_equal(GloVe().find(["film"]), [[1, 2, 3]])
     assert GloVe().origin() != origin
+    file.write_text("film 1 2 3\n", encoding="utf-8-sig")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WORD_VECTORS", "~/vectors.txt")
+    np.testing.assert_array_equal(GloVe().find(["film"]), [[1, 2, 3]])
 
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [("film 1 2\ncat 3\n", "row 2: 2 cells"), ("film 1 x\n", "'film' is not made of numbers"), ("film\n", "row 1")],
+    [
+        ("film 1 2\ncat 3\n", "row 2: 2 cells where a word and 2 numbers are expected"),
+        ("film 1\ncat 3 4\n", "row 2: 3 cells"),
+        ("film 1 2\ncat  3 4\n", "row 2: 4 cells"),
+        ("2 3\nfilm 1 2\n", "row 2: 3 cells where a word and 3 numbers are expected"),
+        ("film 1 x\n", "'film' is not made of numbers"),
+        ("film 1 nan\n", "row 1: the vector of 'film' has a number that is not finite"),
+        ("dog 1 2\nfilm 1 1e300\n", "row 2: the vector of 'film' has a number that is not finite"),
+        ("film\n", "row 1"),
+        ("film pelicula\n", "row 1: the vector of 'film' is not made of numbers"),
+        ("", "row 1: the file ends without a word and its numbers"),
+        ("400000 50\n", "row 1: the file ends"),
+    ],
 )
 def test_a_broken_file_of_vectors_is_named_with_its_row(tmp_path, monkeypatch, content, what):
     file = tmp_path / "vectors.txt"
@@ -158,6 +174,9 @@ def test_a_broken_file_of_vectors_is_named_with_its_row(tmp_path, monkeypatch, c
         GloVe().find(["film", "cat"])
     monkeypatch.setenv("WORD_VECTORS", str(tmp_path / "none.txt"))
     with pytest.raises(UnavailableError, match=r"none\.txt: there is no such file"):
+        GloVe().origin()
+    monkeypatch.setenv("WORD_VECTORS", str(tmp_path))
+    with pytest.raises(UnavailableError, match="that is a folder"):
         GloVe().origin()
 
 
