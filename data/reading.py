@@ -23,6 +23,7 @@ from data.schema import kind
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 MOST_BLOCK = 2**31 - 1  # bytes, of Arrow's reader
+CLOSE = "close it, or take the quote away"
 FIRST_ROW = 2  # of the data, as a spreadsheet counts: the header is row 1
 
 
@@ -61,7 +62,10 @@ def _parse(raw: bytes, file: str, separator: str, header: list[str]) -> pyarrow.
 
     def note(row: arrow_csv.InvalidRow) -> str:
         what = f"{row.actual_columns} cells where the header has {row.expected_columns}"
-        ragged.append(Fault(file=file, row=row.number, what=what, mend="complete the row or remove it"))
+        mend = "complete the row or remove it"
+        if row.text.count('"') % 2:
+            what, mend = f"{what}, and a quote that never closes", CLOSE
+        ragged.append(Fault(file=file, row=row.number, what=what, mend=mend))
         return "skip"
 
     try:
@@ -87,12 +91,28 @@ def _parse(raw: bytes, file: str, separator: str, header: list[str]) -> pyarrow.
         raise BadDataError(ragged)
     if table.num_rows == 0:
         raise BadDataError([Fault(file=file, what="a header and no rows", mend="download it again")])
+    if separator == "\t":
+        _refuse_swallowed(table, file, header)
     last = str(table.column(table.num_columns - 1)[-1])
     if "\n" in last and not raw.rstrip().endswith(b'"'):
         what = "a quote that never closes"
         row = table.num_rows + 1
-        raise BadDataError([Fault(file=file, row=row, column=header[-1], what=what, mend="close it")])
+        raise BadDataError([Fault(file=file, row=row, column=header[-1], what=what, mend=CLOSE)])
     return table
+
+
+def _refuse_swallowed(table: pyarrow.Table, file: str, header: list[str]) -> None:
+    """Refuses cells that hold a tab and a line end: between two quotes that only begin cells stand whole rows."""
+    faults = []
+    for name, column in zip(header, table.columns, strict=True):
+        both = compute.and_(compute.match_substring(column, "\t"), compute.match_substring(column, "\n"))
+        what = "a quote that closes in a later row"
+        faults += [
+            Fault(file=file, row=int(row) + FIRST_ROW, column=name, what=what, mend=CLOSE)
+            for row in np.flatnonzero(both.to_numpy())
+        ]
+    if faults:
+        raise BadDataError(faults)
 
 
 def _cells(line: str, separator: str) -> list[str]:

@@ -109,6 +109,20 @@ def test_a_fault_is_one_line_with_file_row_column_and_mend(raw, line):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("raw", "line"),
+    [
+        (b'i\tp\n1\ta\n2\t"b\n3\tc\n4\t"d\n', "t.tsv, row 3, column p: a quote that closes in a later row; close it"),
+        (b'i\tp\tq\n1\ta\tb\n2\t"b\tc\n3\tc\td\n', "t.tsv, row 3: 2 cells where the header has 3, and a quote that"),
+        (b'i\tp\n1\ta\n2\t"b\n3\tc\n', "t.tsv, row 3, column p: a quote that"),
+    ],
+)
+def test_a_quote_that_swallows_rows_is_named(raw, line):
+    with pytest.raises(BadDataError) as caught:
+        read_text(raw, "t.tsv", "\t")
+    assert str(caught.value).startswith(line)
+
+
 def test_all_faults_are_found_at_once_and_counted():
     raw = b"i,f\nx,y\n1,2\n3,z\n"
     schema = DataFrameSchema({"i": Column(int), "f": Column(float)})
