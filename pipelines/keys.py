@@ -46,6 +46,11 @@ def train_key(
     )
 
 
+def array_key(device: str) -> str:
+    """The key of what a recipe makes once and keeps: of the code that makes it, and where it computes."""
+    return _digest(rooms_source("data", "features"), device)
+
+
 def blend_key(blended: Sequence[str]) -> str:
     """The key of a blend of trainings, from their keys."""
     return _digest("blend", *blended, syntax((REPOSITORY / "submissions" / "blend.py").read_text()))
