@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors.torch import save_file
 
 from data.schema import Schema
 from data.tables import Tables
 from models.config import Config
 from models.crossfit import CrossFit
-from pipelines import report
+from pipelines import report, tensors
 from pipelines.competition import Competition
 from pipelines.keys import settings
 
@@ -38,9 +37,9 @@ def write(folder: Path, competition: Competition, tables: Tables, config: Config
     pd.DataFrame({competition.schema.id: ids, "fold": tables.fold}).to_parquet(folder / "folds.parquet", index=False)
     (folder / "config.json").write_text(json.dumps(settings(config), indent=2) + "\n")
     (folder / "network.txt").write_text(layers + "\n")
-    save_file({name: tensor.contiguous() for name, tensor in fit.weights.items()}, folder / "weights.safetensors")
+    tensors.write(fit.weights, folder / "weights.safetensors")
     if fit.refit_weights:
-        save_file(fit.refit_weights, folder / "refit_weights.safetensors")
+        tensors.write(fit.refit_weights, folder / "refit_weights.safetensors")
     curves = report.learning_curves(fit.history, fit.fold_epochs, metric, config.monitor or metric)
     report.write_png(curves, folder / "learning_curves.png")
 
