@@ -11,14 +11,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the machine
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its errors are raised, too
 logging.getLogger("alembic").setLevel(logging.WARNING)
 
 from mlflow import MlflowClient  # noqa: E402
@@ -145,16 +145,21 @@ class Tracker:
             running.flush()
         except BaseException as error:
             interrupted = isinstance(error, KeyboardInterrupt)
-            if not interrupted:
-                self.tag(running.id, {"error": str(error) or type(error).__name__})
-            self.client.set_terminated(running.id, "KILLED" if interrupted else "FAILED")
+            with suppress(StorageError):  # what broke the run is what matters
+                self._end(running.id, "KILLED" if interrupted else "FAILED")
+                if not interrupted:
+                    self.tag(running.id, {"error": str(error) or type(error).__name__})
             raise
-        self.client.set_terminated(running.id, "FINISHED")
+        self._end(running.id, "FINISHED")
 
     def read(self, id: str) -> FinishedRun:
         """A run by its id."""
         with _errors_told(UNREADABLE):
             return _finished(self.client.get_run(id))
+
+    def _end(self, id: str, status: str) -> None:
+        with _errors_told("the run's end cannot be written"):
+            self.client.set_terminated(id, status)
 
     def tag(self, id: str, tags: Mapping[str, str]) -> None:
         """Adds tags to a run."""

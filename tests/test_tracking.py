@@ -15,6 +15,7 @@ from http.client import HTTPConnection
 
 import pytest
 from mlflow import MlflowClient
+from sqlalchemy.exc import OperationalError
 
 from data.errors import StorageError, UnavailableError, UsageError
 from pipelines.home import REPOSITORY
@@ -66,6 +67,24 @@ def test_a_run_that_is_broken_off_says_how(tracker, error, status):
     assert tracker.finished("toy", "k") is None
     if status == "FAILED":
         assert tracker.client.get_run(running.id).data.tags["error"] == "why"
+
+
+def test_a_database_that_breaks_with_the_run_does_not_hide_why(tracker, monkeypatch, capfd):
+    def broken(*_, **__):
+        raise OperationalError("UPDATE runs", {}, Exception("database or disk is full"))
+
+    with (
+        monkeypatch.context() as disk,
+        pytest.raises(OSError, match="no space for the figure"),
+        tracker.run("toy", "mlp", {}, {}),
+    ):
+        disk.setattr(tracker.client, "set_terminated", broken)
+        disk.setattr(tracker.client, "log_batch", broken)
+        raise OSError("no space for the figure")
+    with pytest.raises(StorageError, match=r"the run's end cannot be written .*disk is full"):  # noqa: SIM117
+        with tracker.run("toy", "mlp", {}, {}):
+            monkeypatch.setattr(tracker.client, "set_terminated", broken)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_runs_of_killed_processes_end_when_the_next_one_starts(tracker):
