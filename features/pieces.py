@@ -91,6 +91,10 @@ class PieceEncoder(TransformerMixin, BaseEstimator):
         origin = self._lower.origin()
         return [] if origin is None else [origin]
 
+    def require(self) -> None:
+        """See `Encoder`."""
+        self._lower.require()
+
     def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> Pieces:  # noqa: ARG002
         """The pieces of the train rows."""
         found = self._of(rows)
@@ -134,6 +138,11 @@ class LowerLayers(OfMiniLM):
 
     layer: int
 
+    def require(self) -> None:
+        """Raises UnavailableError where the package is not there."""
+        if self.origin() is None:
+            raise UnavailableError(f"{self.missing}: this model tunes its layers")
+
     def read(self, texts: Texts, workshop: Workshop, spread: np.ndarray | None = None) -> Pieces:
         """Cuts texts into pieces, and sends them through the lower layers.
 
@@ -145,8 +154,7 @@ class LowerLayers(OfMiniLM):
         Raises:
             UnavailableError: the package is not there.
         """
-        if self.origin() is None:
-            raise UnavailableError(f"{self.missing}: this model tunes its layers")
+        self.require()
         reader, key = Reader(workshop.device, self.layer), self.key(texts)
         cut = [each for first in range(0, len(texts), TEXTS) for each in _ids(reader, texts[first : first + TEXTS])]
         offsets = np.cumsum([0, *map(len, cut)])

@@ -40,7 +40,8 @@ class Encoder(Protocol):
 
     It may have a method `prepare(tables, workshop)`, which gives an encoder that knows what is the same in every fold,
     as which rows are alike; it is called once, and must not look at the target. It may have methods `origins()`, the
-    names and versions of what it reads beside the rows, and `notices()`, a line for each such thing that is not there.
+    names and versions of what it reads beside the rows, and `notices()`, a line for each such thing that is not there;
+    and `require()`, which raises UnavailableError where it cannot do without something.
 
     `fit_transform` of the train rows may differ from `transform` of others: features that use the target leave the
     row itself out of its own.
@@ -86,6 +87,11 @@ class Recipe:
     def notices(self) -> tuple[str, ...]:
         """A line for each such thing that is not there."""
         return tuple(self.encoder.notices()) if hasattr(self.encoder, "notices") else ()
+
+    def require(self) -> None:
+        """Raises UnavailableError where something is not there that the encoder cannot do without."""
+        if hasattr(self.encoder, "require"):
+            self.encoder.require()
 
     def encode(self, tables: Tables, fold: int | None) -> Fold:
         """Fits on the train rows of a fold, and encodes those, the rows held out, and the test rows.

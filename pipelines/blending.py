@@ -23,7 +23,8 @@ def train_and_blend(job: Job) -> list[Trained]:
     """The runs of all candidates that the job wants, and their blend where there are several."""
     jobs = [replace(job, model=model) for model in job.models]
     for each in jobs:
-        each.competition.candidate(each.model)  # what makes no sense is told before long work
+        _, candidate = each.competition.candidate(each.model)  # what makes no sense is told before long work
+        (candidate.recipe or each.competition.recipe).require()
     resolve(job.device)
     ingested = stages.ingest(job)
     trained = [stages.train(each, ingested) for each in jobs]

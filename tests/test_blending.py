@@ -8,11 +8,13 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from data.errors import UsageError
+from data.errors import UnavailableError, UsageError
+from features.pieces import LowerLayers
 from pipelines import stages
 from pipelines.blending import best, train_and_blend
 from pipelines.closing import closing
 from pipelines.competition import find
+from pipelines.home import Home
 from pipelines.job import Job
 
 
@@ -65,6 +67,13 @@ def test_full_and_a_model_by_name_choose_what_is_trained(job):
     assert replace(job, model="mlp").models == ("mlp",)
     with pytest.raises(UsageError, match="MODEL takes"):
         train_and_blend(replace(job, model="tree"))
+
+
+def test_what_a_candidate_cannot_do_without_is_told_before_long_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(LowerLayers, "package", "no-such-package")
+    monkeypatch.setattr(stages, "ingest", lambda _: pytest.fail("work before the error"))
+    with pytest.raises(UnavailableError, match=r"no MiniLM \(pip install no-such-package\): this model tunes"):
+        train_and_blend(Job(name="rotten_tomatoes", home=Home(tmp_path), full=True))
 
 
 def test_a_blend_of_what_is_no_candidate_is_refused():
