@@ -213,8 +213,9 @@ def leaks(
     print(f"{name} {chosen}, one small network a fold: out-of-fold {metric.name}")
     print(f"  {leak.kept:.4f}  rows of one {group} in one fold")
     print(f"  {leak.torn:.4f}  rows in folds at random")
-    print(f"A naive split would {'flatter' if better > 0 else 'not flatter'}: it looks {abs(better):.4f} "
-          f"{'better' if better > 0 else 'worse'} than rows of a {group} that nobody has seen.")  # fmt: skip
+    seen = f"{better:.4f} better than" if better > 0 else f"{-better:.4f} worse than" if better < 0 else "the same as"
+    flatters = "flatter" if better > 0 else "not flatter"
+    print(f"A naive split would {flatters}: it looks {seen} rows of a {group} that nobody has seen.")
 
 
 @app.command()
