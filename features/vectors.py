@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import os
 from abc import ABC, abstractmethod
@@ -18,7 +19,6 @@ import pandas as pd
 from data.errors import BadDataError, Fault, UnavailableError
 
 FILE = "WORD_VECTORS"  # the variable that names a file in GloVe's format
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +131,7 @@ def _of_file(file: Path, words: Sequence[str]) -> np.ndarray:
     vectors = np.empty((len(words), 0), dtype=np.float32)
     with file.open("rb") as stream:
         for row, line in enumerate(stream, start=1):
-            cells = (line.removeprefix(BYTE_ORDER_MARK) if row == 1 else line).rstrip().split(b" ")
+            cells = (line.removeprefix(codecs.BOM_UTF8) if row == 1 else line).rstrip().split(b" ")
             if row == 1 and len(cells) == 2 and all(cell.isdigit() for cell in cells):
                 units = int(cells[1])  # word2vec's format begins with the numbers of words and of units
                 continue
