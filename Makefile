@@ -9,20 +9,22 @@ PEERS := .venv-bench/requirements-$(shell cksum < tests/bench_requirements.txt |
 RUN := .venv/bin/python -m pipelines
 COMPETITIONS := $(basename $(notdir $(filter-out %/__init__.py,$(wildcard pipelines/competitions/*.py))))
 
-# Variables of the command line, passed on where they are set.
+# Variables of the command line, passed on where they are set; STORAGE and KAGGLE_ARCHIVES go through the environment.
+SEARCH = $(if $(TRIALS),--trials $(TRIALS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(WORKERS),--workers $(WORKERS)) \
+	$(if $(BACKEND),--backend $(BACKEND)) $(if $(ADDRESS),--address $(ADDRESS))
 OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
 
-.PHONY: help all ingest train submit check repeat leaks summary ui bench test lint clean $(COMPETITIONS)
+.PHONY: help all ingest train tune adopt ablate extras submit check repeat leaks summary ui bench test lint clean $(COMPETITIONS)
 
 help:  ## list the targets
-	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [DEVICE=auto|cpu|cuda] [ARGS=...]"
+	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [TRIALS=50] [WORKERS=2] [DEVICE=auto|cpu|cuda] [ARGS=...]"
 	@echo
 	@for name in $(COMPETITIONS); do printf '  %-10s from nothing to the submission\n' "$$name"; done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 $(COMPETITIONS): $(STAMP)
-	@$(RUN) run $@ $(OF)
+	@$(RUN) run $@ $(SEARCH) $(OF)
 
 all: $(COMPETITIONS)  ## every competition, one after another
 
@@ -31,6 +33,15 @@ ingest: $(STAMP)  ## read, check and fold the raw files of C
 
 train: $(STAMP)  ## train a model of C, unless that was done before
 	@$(NEEDS_C)$(RUN) train $(C) $(OF)
+
+tune: $(STAMP)  ## search the space of a model of C: TRIALS=50 or MINUTES=10, WORKERS=2
+	@$(NEEDS_C)$(RUN) tune $(C) $(SEARCH) $(OF)
+
+adopt: $(STAMP)  ## print the best settings of a model of C as Python, to be declared
+	@$(NEEDS_C)$(RUN) adopt $(C) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+ablate: $(STAMP)  ## compare all values of one setting of C: OVER=optimizer
+	@$(NEEDS_C)$(RUN) ablate $(C) --over $(OVER) $(OF)
 
 submit: $(STAMP)  ## write the submission of C
 	@$(NEEDS_C)$(RUN) submit $(C) $(OF)
@@ -58,6 +69,9 @@ test: $(STAMP)  ## run the tests
 
 lint: $(STAMP)  ## check style, types and the import rule
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
+
+extras: $(STAMP)  ## install what clusters need: EXTRAS=postgres,ray,dask
+	@$(if $(EXTRAS),,$(error say which: make $@ EXTRAS=postgres,ray,dask)).venv/bin/python -m pip install --quiet --disable-pip-version-check '.[$(EXTRAS)]'
 
 clean:  ## remove the cached tables and the synthetic twins; runs and submissions stay
 	@find data/cache data/synthetic -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +

@@ -95,6 +95,8 @@ class Config(ABC):
             value = getattr(self, field.name)
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"takes numbers, but got {field.name}={value}")
+            if field.type == "float" and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise ValueError(f"takes a number, but got {field.name}={value!r}")
             none = field.type == "int | None" and value is None
             if field.type in ("int", "int | None") and type(value) is not int and not none:
                 raise ValueError(f"takes a whole number, but got {field.name}={value!r}")

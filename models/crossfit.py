@@ -29,6 +29,7 @@ class CrossFit:
     oof: np.ndarray  # float32 [train rows, classes]: of the networks that did not see the row
     test: np.ndarray  # float32 [test rows, classes]: the mean of all networks
     score: float
+    monitor: float  # the score by what chose the epochs
     fold_scores: tuple[float, ...]
     fold_epochs: tuple[int, ...]  # the chosen ones, from 1
     history: tuple[Epoch, ...]
@@ -153,6 +154,7 @@ class _Validation:
             oof=best.oof,
             test=test,
             score=metric.score(self.scorer.target, best.oof),
+            monitor=self.scorer.monitor.score(self.scorer.target, best.oof),
             fold_scores=self.scorer.by_fold(metric, best.oof),
             fold_epochs=tuple(best.epochs),
             history=tuple(self.history),

@@ -8,36 +8,35 @@ import sys
 import time
 import traceback
 from contextlib import suppress
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from data.errors import BadDataError, PodiumError, UsageError
+from pipelines import search_commands
+from pipelines.options import (
+    Address,
+    Again,
+    Backend,
+    Device,
+    Full,
+    HomeFolder,
+    Minutes,
+    Model,
+    Name,
+    Seed,
+    Storage,
+    Trials,
+    Workers,
+    job_of,
+    print_path,
+)  # fmt: skip
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 TyperUsageError: Any = typer.BadParameter.__bases__[0]  # typer does not export it
 MOST_FAULTS = 50  # that `check` prints
 INTERRUPTED = 130
-
-Name = Annotated[str, typer.Argument(help="The competition: a file's name in pipelines/competitions/.")]
-Model = Annotated[str | None, typer.Option(help="The candidate; the first one declared by default.")]
-Seed = Annotated[int, typer.Option(help="Of weights, batches and dropout; the folds have their own.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Again = Annotated[bool, typer.Option("--again", help="Train even where a finished run is found.")]
-Full = Annotated[bool, typer.Option("--full", help="All that the competition declares for whoever has the time.")]
-HomeFolder = Annotated[
-    Path | None,
-    typer.Option("--home", envvar="PODIUM_HOME", help="Holds data/, submissions/, mlruns/; the repository by default."),
-]
-
-
-def _job(name, home, **wanted):  # type: ignore[no-untyped-def]  # typed by Job itself
-    from pipelines.home import Home
-    from pipelines.job import Job
-
-    return Job(name=name, home=Home(home.resolve()) if home else Home(), **wanted)
 
 
 @app.callback()
@@ -54,25 +53,29 @@ def run(
     device: Device = "auto",
     again: Again = False,
     full: Full = False,
+    trials: Trials = None,
+    minutes: Minutes = None,
+    workers: Workers = 1,
+    backend: Backend = None,
+    address: Address = None,
+    storage: Storage = None,
     home: HomeFolder = None,
 ) -> None:
-    """From nothing to the submission; the last line is its path."""
+    """From nothing to the submission, with the best settings that were found; the last line is its path."""
     started = time.perf_counter()
     from pipelines import stages
     from pipelines.blending import best, train_and_blend
     from pipelines.closing import closing
+    from pipelines.tuning import Effort
+    from pipelines.workers import Crew
 
-    job = _job(name, home, model=model, seed=seed, device=device, again=again, full=full)
-    trained = train_and_blend(job)
+    job = job_of(name, home, model=model, seed=seed, device=device, again=again, full=full, storage=storage)
+    effort = Effort(trials=trials, minutes=minutes, crew=Crew(workers=workers, backend=backend, address=address))
+    trained = train_and_blend(job, effort)
     chosen = best(job.competition.metric, trained)
     path = stages.submit(job, chosen)
     print(closing(job, trained, chosen, seconds=time.perf_counter() - started))
-    _print_path(path)
-
-
-def _print_path(path: Path) -> None:
-    here = Path.cwd()
-    print(path.relative_to(here) if path.is_relative_to(here) else path)
+    print_path(path)
 
 
 @app.command()
@@ -80,7 +83,7 @@ def ingest(name: Name, home: HomeFolder = None) -> None:
     """Read, check and fold the raw files."""
     from pipelines import stages
 
-    job = _job(name, home)
+    job = job_of(name, home)
     tables = stages.ingest(job).tables
     print(f"{name}: {len(tables.train):,} train rows in {job.competition.split.folds} folds, "
           f"{len(tables.test):,} test rows, from {tables.place}")  # fmt: skip
@@ -93,15 +96,17 @@ def train(
     seed: Seed = 0,
     device: Device = "auto",
     again: Again = False,
+    storage: Storage = None,
     home: HomeFolder = None,
 ) -> None:
     """Train a candidate, unless a finished run of the same key is there."""
     from pipelines import stages
 
-    job = _job(name, home, model=model, seed=seed, device=device, again=again)
+    job = job_of(name, home, model=model, seed=seed, device=device, again=again, storage=storage)
     trained = stages.train(job)
     found = "found" if trained.hit else "trained"
-    print(f"{trained.run.name} {found}: cv {job.competition.metric.name} {trained.run.metrics['cv_score']:.4f}")
+    score = f"cv {job.competition.metric.name} {trained.run.metrics['cv_score']:.4f}"
+    print(f"{trained.run.name} {found}: {score}; settings {trained.settings}")
 
 
 @app.command()
@@ -110,13 +115,14 @@ def submit(
     model: Model = None,
     seed: Seed = 0,
     device: Device = "auto",
+    storage: Storage = None,
     home: HomeFolder = None,
 ) -> None:
     """Write the submission of a candidate; the last line is its path."""
     from pipelines import stages
 
-    job = _job(name, home, model=model, seed=seed, device=device)
-    _print_path(stages.submit(job, stages.train(job)))
+    job = job_of(name, home, model=model, seed=seed, device=device, storage=storage)
+    print_path(stages.submit(job, stages.train(job)))
 
 
 @app.command()
@@ -124,7 +130,7 @@ def check(name: Name, home: HomeFolder = None) -> None:
     """Check the raw files against the declaration and list every fault."""
     from pipelines import stages
 
-    job = _job(name, home)
+    job = job_of(name, home)
     raw = stages.locate(job)
     try:
         tables = stages.read(job, raw)
@@ -145,7 +151,7 @@ def summary(name: Name, model: Model = None, home: HomeFolder = None) -> None:
     from pipelines.fitting import summary as summarize
     from pipelines.workshop import KeptWorkshop
 
-    job = _job(name, home, model=model)
+    job = job_of(name, home, model=model)
     candidate = job.competition.candidate(model)[1]
     encoded = encode(job.competition, stages.ingest(job).tables, candidate, KeptWorkshop(job.home.cache, "cpu"))
     print(summarize(job.competition, encoded, candidate.config))
@@ -156,26 +162,32 @@ def repeat(
     name: Name,
     times: Annotated[int, typer.Option(min=1, help="How many seeds, counted from the first.")] = 10,
     first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
+    tuned: Annotated[bool, typer.Option("--tuned", help="Beside the best settings that a search found.")] = False,
     model: Model = None,
     device: Device = "auto",
+    storage: Storage = None,
     home: HomeFolder = None,
 ) -> None:
     """Cross-validate again over other folds, and print the spread of the score."""
     from models.devices import resolve
     from pipelines import stages
     from pipelines.repeat import repeat as fits_of
+    from pipelines.repeat import versus
     from pipelines.workshop import KeptWorkshop
 
-    job = _job(name, home, model=model)
-    metric = job.competition.metric.name
-    candidate = job.competition.candidate(model)[1]
-    scores: list[float] = []
-    tables = stages.ingest(job).tables
+    job = job_of(name, home, model=model, storage=storage)
     seeds = range(first, first + times)
-    _job(name, home, seed=seeds[-1])  # refuses what is no seed
-    where = resolve(device)
-    fits = fits_of(job.competition, tables, candidate, seeds, where, KeptWorkshop(job.home.cache, where))
-    for seed, fit in zip(seeds, fits, strict=True):
+    job_of(name, home, seed=seeds[-1])  # refuses what is no seed
+    metric, where = job.competition.metric.name, resolve(device)
+    ingested, workshop = stages.ingest(job), KeptWorkshop(job.home.cache, where)
+    if tuned:
+        for line in versus(job, ingested, seeds, where, workshop):
+            print(line, flush=True)
+        return
+    candidate, scores = job.competition.candidate(model)[1], []
+    for seed, fit in zip(
+        seeds, fits_of(job.competition, ingested.tables, candidate, seeds, where, workshop), strict=True
+    ):
         scores.append(fit.score)
         print(f"seed {seed}: out-of-fold {metric} {fit.score:.4f}", flush=True)
     spread = f" +- {statistics.stdev(scores):.4f}" if times > 1 else ""
@@ -196,7 +208,7 @@ def leaks(
     from pipelines.leaks import measure, small
     from pipelines.workshop import KeptWorkshop
 
-    job = _job(name, home, model=model, seed=seed)
+    job = job_of(name, home, model=model, seed=seed)
     competition, where = job.competition, resolve(device)
     chosen, candidate = competition.candidate(model)
     metric, group = competition.metric, competition.split.group
@@ -216,6 +228,9 @@ def leaks(
     seen = f"{better:.4f} better than" if better > 0 else f"{-better:.4f} worse than" if better < 0 else "the same as"
     flatters = "flatter" if better > 0 else "not flatter"
     print(f"A naive split would {flatters}: it looks {seen} rows of a {group} that nobody has seen.")
+
+
+search_commands.add(app)
 
 
 @app.command()

@@ -13,20 +13,31 @@ from pipelines.job import Job
 from pipelines.origin import working_commit
 from pipelines.scoring import score_metrics
 from pipelines.stages import Trained
-from pipelines.tracking import Tracker, scratch
+from pipelines.tracking import FinishedRun, Tracker, scratch
+from pipelines.tuning import Effort, search
 from submissions.blend import blend
 
 NAME = "blend"
 
 
-def train_and_blend(job: Job) -> list[Trained]:
-    """The runs of all candidates that the job wants, and their blend where there are several."""
+def train_and_blend(job: Job, effort: Effort | None = None) -> list[Trained]:
+    """The runs of all candidates that the job wants, and their blend where there are several.
+
+    Args:
+        job: what is wanted.
+        effort: how long their spaces are searched first; None: not at all.
+
+    Raises:
+        UsageError: trials are wanted, and no candidate has a space.
+    """
     jobs = [replace(job, model=model) for model in job.models]
     for each in jobs:
         _, candidate = each.competition.candidate(each.model)  # what makes no sense is told before long work
         (candidate.recipe or each.competition.recipe).require()
     resolve(job.device)
     ingested = stages.ingest(job)
+    if effort is not None:
+        search(jobs, ingested, effort)
     trained = [stages.train(each, ingested) for each in jobs]
     return [*trained, blended(job, trained)] if len(trained) > 1 else trained
 
@@ -42,7 +53,7 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
     tracker = Tracker(job.home.mlruns)
     run = stages.finished(job, ingested, key, tracker)
     if run is not None:
-        return Trained(run=run, ingested=ingested, model=NAME, config=None, key=key, hit=True)
+        return _trained(run, trained, key, hit=True)
 
     runs = [each.run for each in trained]
     oof = [artifacts.read_oof(run.artifacts, schema) for run in runs]
@@ -73,7 +84,12 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
             told = {"temperature": found.temperature, "models": shares}
             (folder / "blend.json").write_text(json.dumps(told, indent=2) + "\n")
             running.keep(folder)
-    return Trained(run=tracker.read(running.id), ingested=ingested, model=NAME, config=None, key=key, hit=False)
+    return _trained(tracker.read(running.id), trained, key, hit=False)
+
+
+def _trained(run: FinishedRun, parts: Sequence[Trained], key: str, hit: bool) -> Trained:
+    settings = "; ".join(f"{each.model} {each.settings}" for each in parts)
+    return Trained(run=run, ingested=parts[0].ingested, model=NAME, config=None, key=key, hit=hit, settings=settings)
 
 
 def best(metric: Metric, trained: Sequence[Trained]) -> Trained:

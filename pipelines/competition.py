@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from data.splits import Split
 from features.recipe import Recipe
 from models.config import Config
 from models.losses import outputs_of
+from models.samplers import Space
+from models.tuning import Search, check_space
 from submissions.layout import Layout
 
 FOLDER = Path(__file__).parent / "competitions"
@@ -28,6 +30,11 @@ class Candidate:
 
     config: Config
     recipe: Recipe | None = None  # None: the competition's
+    space: Space = field(default_factory=dict)  # Optuna's distributions of the config's fields; {}: nothing to tune
+    search: Search = field(default_factory=Search)
+
+    def __post_init__(self) -> None:
+        check_space(self.config, self.space, self.search)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +50,7 @@ class Competition:
     layout: Layout
     blend: tuple[str, ...] = ()  # the candidates that are trained and blended; (): the first one alone
     full: tuple[str, ...] = ()  # the same with --full, for whoever has the time
+    trials: int = 0  # that are searched for each of them, unless TRIALS says how many
     verbatim: bool = False  # a test row that repeats train rows in all columns but the group's takes their labels
 
     def __post_init__(self) -> None:
@@ -65,6 +73,8 @@ class Competition:
         for name in (*self.blend, *self.full):
             if name not in self.candidates:
                 raise ValueError(f"blends candidates, which are {', '.join(self.candidates)}, but got {name!r}")
+        if self.trials < 0:
+            raise ValueError(f"searches no trials or some, but got {self.trials=}")
         if self.split.group is not None and self.split.group not in self.schema.names:
             raise ValueError(f"the split's group is a column of the schema, but got {self.split.group!r}")
 

@@ -16,6 +16,11 @@ QUIET = 30.0  # seconds between two lines where there is no terminal
 STDERR = Console(stderr=True, highlight=False)
 
 
+def hush() -> None:
+    """Shows nothing from here on: others tell what there is to tell."""
+    STDERR.quiet = True
+
+
 def warn(text: str) -> None:
     """One line that must not be missed."""
     STDERR.print(text, style="bold red", markup=False, soft_wrap=True)
@@ -53,6 +58,34 @@ def share(title: str) -> Iterator[Callable[[float], None]]:
             told = time.monotonic()
 
     yield tell_share
+
+
+@contextmanager
+def counted(title: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
+    """Shows how many of some things are done, and a text: a bar on a terminal, elsewhere a line every half minute."""
+    of = "" if total is None else f"/{total}"
+    if STDERR.is_terminal:
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description} {task.completed}" + of),
+            BarColumn(bar_width=10),
+            TextColumn("{task.fields[text]}"),
+            TextColumn("left"),
+            TimeRemainingColumn(compact=True),
+        )
+        with Progress(*columns, console=STDERR, transient=True) as bar:
+            task = bar.add_task(title, total=total, text="")
+            yield lambda done, text: bar.update(task, completed=done, text=text)
+        return
+    told = time.monotonic()
+
+    def tell_count(done: int, text: str) -> None:
+        nonlocal told
+        if time.monotonic() - told > QUIET:
+            tell(f"{title} {done}{of}: {text}")
+            told = time.monotonic()
+
+    yield tell_count
 
 
 class _Said:

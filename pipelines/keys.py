@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
 
+from optuna.distributions import distribution_to_json
+
 from data.metrics import Metric
 from models.config import Config
-from pipelines.competition import FOLDER
+from pipelines.competition import FOLDER, Candidate
 from pipelines.home import REPOSITORY
 
 INGESTED = ("schema", "split")
 TRAINED = ("metric",)  # beside what was ingested, and the recipe
+UNTRAINED = ("space", "search")  # of a candidate
 
 Setting = str | int | float | bool | None
 
@@ -44,6 +47,24 @@ def train_key(
         syntax((FOLDER.parent / "fitting.py").read_text()),
         *(model, type(config).__name__, *said, f"seed={seed}", f"device={device}", *origins),
     )
+
+
+def study_key(
+    name: str, data_hash: str, model: str, candidate: Candidate, seed: int, origins: Sequence[str] = ()
+) -> str:
+    """The key of a search: of all that the score of a trial depends on but its settings, and of the space.
+
+    Sampler and pruner are no part of it: trials of different ones are of use to each other. Nor is the device, which
+    workers on several machines do not share.
+    """
+    space = (f"{field}={distribution_to_json(each)}" for field, each in sorted(candidate.space.items()))
+    members = f"members={candidate.search.members}"
+    return _digest(train_key(name, data_hash, model, candidate.config, seed, "", origins), members, *space)
+
+
+def trial_key(study: str, config: Config) -> str:
+    """The key of a trial's training under way."""
+    return _digest(study, *(f"{name}={value}" for name, value in sorted(settings(config).items())))
 
 
 def array_key(device: str) -> str:
@@ -121,7 +142,7 @@ def reached(source: str, parts: tuple[str, ...], model: str | None = None) -> st
 
 
 def _candidate_of(call: ast.Call, model: str) -> list[ast.AST]:
-    """What a candidate trains: its arguments but the search space, and the recipe where it has none of its own.
+    """What a candidate trains: its arguments but the search and its space, and the recipe where it has none of its own.
 
     All candidates count where they are not written out as `{"model": Candidate(...)}`.
     """
@@ -132,7 +153,7 @@ def _candidate_of(call: ast.Call, model: str) -> list[ast.AST]:
         for name, made in zip(candidates.keys, candidates.values, strict=True):
             if isinstance(name, ast.Constant) and name.value == model and _is_written_out(made):
                 assert isinstance(made, ast.Call)
-                own = [keyword for keyword in made.keywords if keyword.arg != "space"]
+                own = [keyword for keyword in made.keywords if keyword.arg not in UNTRAINED]
                 return [*own, *([] if any(keyword.arg == "recipe" for keyword in own) else default)]
     return [arguments["candidates"], *default]
 

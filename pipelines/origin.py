@@ -6,7 +6,9 @@ import platform
 import subprocess
 from importlib.metadata import version
 
+from data.tables import Tables
 from pipelines.home import REPOSITORY
+from pipelines.job import Job
 
 LIBRARIES = ("torch", "numpy", "pandas", "scikit-learn", "mlflow")
 
@@ -18,6 +20,21 @@ def working_commit() -> str:
         return commit + ("-changed" if _git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return ""
+
+
+def tags_of(job: Job, model: str, tables: Tables, device: str) -> dict[str, str]:
+    """What every run is told by: its data, its code and its machine."""
+    return {
+        "competition": job.name,
+        "model": model,
+        "seed": str(job.seed),
+        "fold_hash": tables.fold_hash,
+        "data_hash": tables.data_hash,
+        "data_source": str(tables.source),
+        "git_commit": working_commit(),
+        "device": device,
+        "versions": versions(),
+    }
 
 
 def _git(*arguments: str) -> str:

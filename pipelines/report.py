@@ -40,7 +40,7 @@ def learning_curves(history: Sequence[Epoch], fold_epochs: Sequence[int], metric
         ax.set(title=f"out-of-fold {drawn_metric.name}", xlabel="epoch")
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.legend(frameon=False)
-    _quiet(axes)
+    quiet(axes)
     return figure
 
 
@@ -95,7 +95,7 @@ def score_by_length(words: np.ndarray, target: np.ndarray, predictions: np.ndarr
     ax.set(title=f"out-of-fold {metric.name} by length, and rows", xlabel="words")
     ax.margins(y=0.2)
     ax.legend(frameon=False, loc="upper right")
-    _quiet(np.array([ax]))
+    quiet(np.array([ax]))
     return figure
 
 
@@ -110,7 +110,8 @@ def write_png(figure: Figure, path: Path) -> None:
     FigureCanvasAgg(figure).print_png(path)
 
 
-def _quiet(axes: np.ndarray) -> None:
+def quiet(axes: np.ndarray) -> None:
+    """Takes away what a figure does not need."""
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.grid(alpha=0.25)

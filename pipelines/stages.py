@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,11 +19,11 @@ from data.tables import Tables
 from models.config import Config
 from models.devices import resolve, rounds
 from models.epochs import RefitEpoch, Told, Watch, Within
-from pipelines import artifacts, console, fitting, keys
+from pipelines import artifacts, console, fitting, keys, studies
 from pipelines.checkpoints import Checkpoint
 from pipelines.competition import Candidate
 from pipelines.job import Job
-from pipelines.origin import versions, working_commit
+from pipelines.origin import tags_of
 from pipelines.scoring import remembered_test, score_metrics
 from pipelines.tracking import FinishedRun, RunningRun, Tracker, scratch
 from pipelines.workshop import KeptWorkshop
@@ -51,6 +52,7 @@ class Trained:
     config: Config | None  # None: a blend of other runs
     key: str
     hit: bool
+    settings: str  # where they come from
 
 
 def locate(job: Job) -> RawFiles:
@@ -116,6 +118,8 @@ def train(job: Job, ingested: Ingested | None = None) -> Trained:
     model, candidate = job.competition.candidate(job.model)
     device = resolve(job.device)
     ingested = ingested or ingest(job)
+    chosen = studies.choose(job, ingested.tables, ingested.label)
+    candidate = replace(candidate, config=chosen.config)
     where = device.type + ("-rounded" if rounds(candidate.config.precision, device) else "")
     recipe = candidate.recipe or job.competition.recipe
     key = keys.train_key(
@@ -123,8 +127,9 @@ def train(job: Job, ingested: Ingested | None = None) -> Trained:
     )
     tracker = Tracker(job.home.mlruns)
     found = finished(job, ingested, key, tracker)
-    run = found or _train_anew(job, model, candidate, device, ingested, key, tracker)
-    return Trained(run=run, ingested=ingested, model=model, config=candidate.config, key=key, hit=found is not None)
+    run = found or _train_anew(job, model, candidate, device, ingested, key, tracker, chosen.tags)
+    hit, told = found is not None, chosen.told
+    return Trained(run=run, ingested=ingested, model=model, config=chosen.config, key=key, hit=hit, settings=told)
 
 
 def finished(job: Job, ingested: Ingested, key: str, tracker: Tracker) -> FinishedRun | None:
@@ -136,21 +141,17 @@ def finished(job: Job, ingested: Ingested, key: str, tracker: Tracker) -> Finish
 
 
 def _train_anew(
-    job: Job, model: str, candidate: Candidate, device: torch.device, ingested: Ingested, key: str, tracker: Tracker
+    job: Job,
+    model: str,
+    candidate: Candidate,
+    device: torch.device,
+    ingested: Ingested,
+    key: str,
+    tracker: Tracker,
+    searched: Mapping[str, str],
 ) -> FinishedRun:
     competition, config, found = job.competition, candidate.config, ingested.tables
-    tags = {
-        "competition": job.name,
-        "model": model,
-        "seed": str(job.seed),
-        "key": key,
-        "fold_hash": found.fold_hash,
-        "data_hash": found.data_hash,
-        "data_source": str(found.source),
-        "git_commit": working_commit(),
-        "device": device.type,
-        "versions": versions(),
-    }
+    tags = {**tags_of(job, model, found, device.type), "key": key, **searched}
     params = {"family": type(config).__name__, "folds": competition.split.folds, **keys.settings(config)}
     recipe = candidate.recipe or competition.recipe
     for notice in recipe.notices():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import sqlite3
@@ -25,6 +26,7 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.file_utils import local_file_uri_to_path  # noqa: E402
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from data.errors import StorageError, UnavailableError, UsageError  # noqa: E402
@@ -47,6 +49,19 @@ class FinishedRun:
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
     artifacts: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """A run that has ended, told at once."""
+
+    name: str
+    tags: Mapping[str, str]
+    params: Mapping[str, object]
+    series: Mapping[str, Mapping[int, float]]  # metrics: their values by step
+    status: str  # FINISHED, FAILED or KILLED
+    started: int  # ms since 1970
+    ended: int
 
 
 @contextmanager
@@ -131,15 +146,29 @@ class Tracker:
 
     @contextmanager
     def run(
-        self, experiment: str, name: str, tags: Mapping[str, str], params: Mapping[str, object]
+        self,
+        experiment: str,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, object],
+        again: Mapping[str, str] | None = None,
     ) -> Iterator[RunningRun]:
-        """A run that is FINISHED when the block ends well, KILLED when it is interrupted, FAILED otherwise."""
+        """A run that is FINISHED when the block ends well, KILLED when it is interrupted, FAILED otherwise.
+
+        A run that has the tags `again` already goes on.
+        """
         own = {**tags, "host": socket.gethostname(), "pid": str(os.getpid())}
         with _errors_told("a run cannot be started"):
             where = self.experiment(experiment)
             self._end_dead_runs(where)
-            running = RunningRun(self.client, self.client.create_run(where, run_name=name, tags=own))
-            self.client.log_batch(running.id, params=[Param(key, str(value)) for key, value in params.items()])
+            before = self._tagged(where, again, most=1) if again else []
+            if before:
+                running = RunningRun(self.client, before[0])
+                self.client.update_run(running.id, status="RUNNING")
+                self.tag(running.id, own)
+            else:
+                running = RunningRun(self.client, self.client.create_run(where, run_name=name, tags=own))
+            self.client.log_batch(running.id, params=_params(params))
         try:
             yield running
             running.flush()
@@ -151,6 +180,44 @@ class Tracker:
                     self.tag(running.id, {"error": str(error) or type(error).__name__})
             raise
         self._end(running.id, "FINISHED")
+
+    def add_child(self, experiment: str, parent: str, child: Child) -> None:
+        """Adds a run that has ended below another."""
+        with _errors_told("a trial's run cannot be written"):
+            run = self.client.create_run(
+                self.experiment(experiment),
+                start_time=child.started,
+                run_name=child.name,
+                tags={MLFLOW_PARENT_RUN_ID: parent, "host": socket.gethostname(), "pid": str(os.getpid())},
+            )
+            metrics = [
+                Metric(name, value, child.started, step)
+                for name, values in child.series.items()
+                for step, value in values.items()
+                if math.isfinite(value)  # MLflow's database takes no others
+            ]
+            for start in range(BATCH, len(metrics), BATCH):
+                self.client.log_batch(run.info.run_id, metrics=metrics[start : start + BATCH])
+            tags = [RunTag(key, value[:LONGEST_VALUE]) for key, value in child.tags.items()]
+            self.client.log_batch(run.info.run_id, metrics[:BATCH], _params(child.params), tags)
+            self.client.set_terminated(run.info.run_id, child.status, child.ended)
+
+    def children(self, experiment: str, parent: str, tag: str) -> dict[str, str]:
+        """The runs below another that have a tag: their ids by its value."""
+        with _errors_told(UNREADABLE):
+            found = self._tagged(self.experiment(experiment), {MLFLOW_PARENT_RUN_ID: parent})
+        return {run.data.tags[tag]: run.info.run_id for run in found if tag in run.data.tags}
+
+    def _tagged(self, experiment: str, tags: Mapping[str, str], most: int | None = None) -> list[Run]:
+        where = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
+        found: list[Run] = []
+        token = None
+        while True:
+            page = self.client.search_runs([experiment], where, max_results=most or BATCH, page_token=token)
+            found += page
+            token = page.token
+            if not token or most is not None:
+                return found
 
     def read(self, id: str) -> FinishedRun:
         """A run by its id."""
@@ -172,6 +239,10 @@ class Tracker:
         for run in self.client.search_runs([experiment], where):
             if not alive(int(run.data.tags.get("pid", 0))):
                 self.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _params(params: Mapping[str, object]) -> list[Param]:
+    return [Param(key, str(value)) for key, value in params.items()]
 
 
 def _bring_home(database: Path) -> None:

@@ -16,7 +16,7 @@ from models.config import Precision
 from models.devices import LARGE, rounds
 from pipelines.home import REPOSITORY
 from pipelines.origin import versions
-from tests import bench_pack, bench_texts
+from tests import bench_pack, bench_search, bench_texts
 from tests.bench_tools import CPU, ROUNDS, Figures, beside, in_own_process, in_turn, medians, of_peer, peak
 from tests.bench_worker import Case
 
@@ -154,7 +154,7 @@ def main() -> None:
 Written by `make bench` on {date.today()}: {processor()}, {os.cpu_count()} cores; {versions()}.
 """
     parts = [head]
-    for section in (shares, peers, bench_texts.section, growth, cores, bench_pack.section):
+    for section in (shares, peers, bench_texts.section, growth, cores, bench_pack.section, bench_search.section):
         parts.append(section())
         print(parts[-1], flush=True)
     PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n")

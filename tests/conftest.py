@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipelines import stages
+from pipelines import console, stages
 from pipelines.home import Home
 from pipelines.job import Job
 from pipelines.tracking import DATABASE, Tracker
@@ -23,6 +23,7 @@ ARCHIVES = Path(os.environ.get("KAGGLE_ARCHIVES", "/nowhere"))
 def _one_thread_and_no_archives(monkeypatch):
     """Tests say themselves where raw files come from."""
     torch.set_num_threads(1)
+    monkeypatch.setattr(console.STDERR, "quiet", False)  # a worker's command ends with its process
     monkeypatch.delenv("KAGGLE_ARCHIVES", raising=False)
     monkeypatch.delenv("PODIUM_HOME", raising=False)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 
-PASSED_ON = {"ARGS", "C", "DEVICE", "MODEL", "PORT", "PYTHON", "SEED"}  # make hands its variables to what it runs
+PASSED_ON = {  # make hands its variables to what it runs
+    "ADDRESS", "ARGS", "BACKEND", "C", "DEVICE", "EXTRAS", "MINUTES", "MODEL", "OVER", "PORT", "PYTHON", "SEED",
+    "STORAGE", "TRIALS", "WORKERS",
+}  # fmt: skip
 
 
 def without_make() -> dict[str, str]:

@@ -78,7 +78,7 @@ def test_the_twin_says_so_in_its_first_and_last_lines(run, home):
 
 def test_stages_can_be_asked_for_one_by_one(run, archives):
     assert run("ingest", NAME)[1][0].startswith("titanic: 891 train rows in 5 folds, 418 test rows, from ")
-    assert re.search(r"^mlp-\w{8} trained: cv accuracy 0\.\d{4}$", run("train", NAME)[1][0])
+    assert re.search(r"^mlp-\w{8} trained: cv accuracy 0\.\d{4}; settings as declared$", run("train", NAME)[1][0])
     assert " found: " in run("train", NAME)[1][0]
     assert run("submit", NAME)[1][0].endswith(".csv")
     assert run("check", NAME)[1][0].endswith("fits its declaration: 891 train and 418 test rows")
@@ -267,19 +267,19 @@ def test_your_own_files_come_before_the_archives(run, archives, home):
 
 
 def test_a_submission_that_was_deleted_is_written_again_without_training(run, archives):
-    path = Path(run("run", NAME)[1][-1])
+    path = Path(run("run", NAME, "--trials", "0")[1][-1])
     content = path.read_bytes()
     path.unlink()
-    out = run("run", NAME)[1]
+    out = run("run", NAME, "--trials", "0")[1]
     assert "found: nothing was trained" in "\n".join(out)
     assert Path(out[-1]).read_bytes() == content
 
 
 def test_a_run_whose_files_were_deleted_is_trained_again(run, archives, home):
-    content = Path(run("run", NAME)[1][-1]).read_bytes()
+    content = Path(run("run", NAME, "--trials", "0")[1][-1]).read_bytes()
     for path in (home.mlruns / "artifacts").rglob("test_predictions.parquet"):
         path.unlink()
-    out = run("run", NAME)[1]
+    out = run("run", NAME, "--trials", "0")[1]
     assert "trained in" in "\n".join(out)
     assert Path(out[-1]).read_bytes() == content
 
@@ -312,7 +312,7 @@ def test_a_closed_stream_is_no_traceback(home, closed, code):
 
 def test_files_of_another_size_than_declared_are_told(run, archives):
     write_zip(archives / "titanic.zip", edited(TRAIN, lambda table: table[:500]))
-    assert "  rows         499 train, 418 test (declared: 891 and 418)" in run("run", NAME)[1]
+    assert "  rows         499 train, 418 test (declared: 891 and 418)" in run("run", NAME, "--trials", "0")[1]
 
 
 def test_debug_shows_where_an_error_was_raised(run):

@@ -38,7 +38,7 @@ def edited(home: Home, edit) -> Job:
 
 def with_mlp(competition, **changes):
     mlp = competition.candidates["mlp"]
-    return replace(competition, candidates={"mlp": replace(mlp, config=replace(mlp.config, **changes))})
+    return replace(competition, candidates={"mlp": replace(mlp, config=replace(mlp.config, **changes), space={})})
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "deleted", "emptied", "no manifest", "another manifest"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from optuna.distributions import FloatDistribution, IntDistribution
 from pandera.pandas import Check, Column, DataFrameSchema
 
 from data.metrics import ACCURACY, LOG_LOSS
@@ -14,6 +15,7 @@ from features.recipe import Recipe
 from features.tabular import tabular
 from models.config import Precision, Schedule
 from models.mlp import MLPConfig
+from models.tuning import Search
 from pipelines.competition import Candidate, Competition
 from submissions.layout import Probabilities
 
@@ -49,6 +51,16 @@ SUMS = replace(  # overfit and unlike each other: poor by themselves, and what t
 )
 LONG = replace(MLP, width=512, epochs=30, patience=30, members=4, refit=8)
 
+SPACE = {
+    "width": IntDistribution(256, 768, step=128),
+    "input_dropout": FloatDistribution(0.0, 0.6),
+    "dropout": FloatDistribution(0.0, 0.6),
+    "label_smoothing": FloatDistribution(0.0, 0.1),
+    "lr": FloatDistribution(5e-4, 5e-3, log=True),
+    "weight_decay": FloatDistribution(0.0, 0.1),
+}
+SEARCH = Search(members=1)
+
 COMPETITION = Competition(
     slug="otto-group-product-classification-challenge",
     schema=Schema(
@@ -64,9 +76,9 @@ COMPETITION = Competition(
     metric=LOG_LOSS,
     recipe=near(BY_ANGLE),
     candidates={
-        "mlp": Candidate(config=MLP),
-        "logs": Candidate(config=MLP, recipe=near(BY_LOGS)),
-        "sums": Candidate(config=SUMS, recipe=tabular(plain=FEATURES)),
+        "mlp": Candidate(config=MLP, space=SPACE, search=SEARCH),
+        "logs": Candidate(config=MLP, recipe=near(BY_LOGS), space=SPACE, search=SEARCH),
+        "sums": Candidate(config=SUMS, recipe=tabular(plain=FEATURES), space=SPACE, search=SEARCH),
         "mlp_long": Candidate(config=LONG),
         "logs_long": Candidate(config=LONG, recipe=near(BY_LOGS)),
         "learned_long": Candidate(config=LONG, recipe=near(LEARNED)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from optuna.distributions import FloatDistribution
 from pandera.pandas import Column, DataFrameSchema
 
 from data.metrics import ACCURACY
@@ -50,6 +51,15 @@ TUNED = TransformerConfig(  # the upper layers of MiniLM
     precision=Precision.FAST,
 )
 
+SPACE = {
+    "dropout": FloatDistribution(0.0, 0.6),
+    "input_dropout": FloatDistribution(0.0, 0.4),
+    "word_dropout": FloatDistribution(0.0, 0.2),
+    "tuned": FloatDistribution(0.0, 1.0),
+    "label_smoothing": FloatDistribution(0.0, 0.1),
+    "lr": FloatDistribution(5e-4, 8e-3, log=True),
+}
+
 COMPETITION = Competition(
     slug="sentiment-analysis-on-movie-reviews",
     schema=Schema(
@@ -72,8 +82,8 @@ COMPETITION = Competition(
         within="SentenceId",
     ),
     candidates={
-        "lstm": Candidate(config=LSTM),
-        "gru": Candidate(config=GRU),
+        "lstm": Candidate(config=LSTM, space=SPACE),
+        "gru": Candidate(config=GRU, space=SPACE),
         "bag": Candidate(config=BAG, recipe=text("Phrase", ngrams=2, least=2)),
         "minilm": Candidate(config=TUNED, recipe=pieces("Phrase", layer=2)),
     },

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from optuna.distributions import FloatDistribution, IntDistribution
 from pandera.pandas import Check, Column, DataFrameSchema
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import FunctionTransformer
@@ -16,6 +17,7 @@ from data.splits import Split
 from features.tabular import tabular
 from models.config import Loss
 from models.mlp import MLPConfig
+from models.tuning import Search
 from pipelines.competition import Candidate, Competition
 from submissions.layout import Labels
 
@@ -109,6 +111,16 @@ MLP = MLPConfig(
     warmup=0.1,
 )
 
+SPACE = {
+    "width": IntDistribution(8, 64, log=True),
+    "depth": IntDistribution(1, 3),
+    "dropout": FloatDistribution(0.0, 0.5),
+    "label_smoothing": FloatDistribution(0.0, 0.2),
+    "batch": IntDistribution(32, 128, log=True),
+    "lr": FloatDistribution(1e-3, 3e-2, log=True),
+    "weight_decay": FloatDistribution(1e-3, 1.0, log=True),
+}
+
 COMPETITION = Competition(
     slug="titanic",
     schema=Schema(
@@ -136,7 +148,7 @@ COMPETITION = Competition(
     metric=ACCURACY,
     recipe=tabular(derive=DERIVED, numbers=["survival"], categories=["title", "Pclass"]),
     candidates={
-        "mlp": Candidate(config=MLP),
+        "mlp": Candidate(config=MLP, space=SPACE, search=Search(members=4)),
         "mlp_wide": Candidate(
             config=MLP,
             recipe=tabular(
@@ -148,4 +160,5 @@ COMPETITION = Competition(
         ),
     },
     layout=Labels(),
+    trials=20,
 )

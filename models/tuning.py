@@ -1,0 +1,291 @@
+"""Tuning: a search for better settings, trial by trial. Workers of one study share its storage and nothing else.
+
+A trial is a whole cross-validation. A search ends when so many trials have finished, whoever ran them; a trial whose
+worker died is run again, one that cannot be trained is failed with its reason. What a worker claims, it claims in the
+storage, so that nobody needs to watch over them.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from enum import Enum
+from typing import Any
+
+import optuna
+import torch
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
+from optuna.storages import RDBStorage
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from data.errors import PodiumError, StorageError, UnavailableError, UsageError
+from data.metrics import Metric
+from models import trials
+from models.config import Config
+from models.crossfit import CrossFit
+from models.epochs import Epoch, Told, Watch
+from models.pruners import Pruner, build_pruner, worse_in_folds
+from models.pulse import Pulse, StoppedError, Worker
+from models.samplers import Sampler, Space, build_sampler, grid_of, grid_size
+from models.selection import DivergedError
+from models.trials import abandon, finished, release
+
+DIGITS = 4  # that a float keeps: as it would be written into a declaration
+POLL = 0.5  # seconds until a worker that waits for others looks again
+FAILURES = (PodiumError, ValueError, MemoryError, RuntimeError)  # of settings; torch without memory is the last one
+FIXED = ("members", "refit", "monitor")  # fields that say how a trial is scored
+
+Fit = Callable[[Config, Watch], CrossFit]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Search:
+    """How a candidate's space is searched."""
+
+    sampler: Sampler = Sampler.TPE
+    pruner: Pruner = Pruner.MEDIAN
+    members: int | None = None  # networks a fold of a trial; None: as many as the config has
+    startup: int = 10  # trials that are drawn at random before the sampler learns from them
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.sampler, Sampler) or not isinstance(self.pruner, Pruner):
+            raise ValueError(f"takes a Sampler and a Pruner, but got {self.sampler=} {self.pruner=}")
+        if self.startup < 1 or (self.members is not None and self.members < 1):
+            raise ValueError(f"takes 1 or more, but got {self.startup=} {self.members=}")
+
+    def config(self, config: Config) -> Config:
+        """What a trial trains of a config: no networks on all rows, which no score sees."""
+        return replace(config, refit=0, members=self.members or config.members)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """When a search ends; trials under way are finished."""
+
+    trials: int | None = None  # of the study, those of earlier searches and of other workers included
+    seconds: float | None = None  # from now
+
+    def __post_init__(self) -> None:
+        if self.trials is not None and self.trials < 1:
+            raise UsageError(f"TRIALS takes 1 or more, but got {self.trials}")
+        if self.seconds is not None and not 0 < self.seconds < math.inf:
+            raise UsageError(f"MINUTES takes more than 0, but got {self.seconds / 60:g}")
+
+
+def check_space(config: Config, space: Space, search: Search) -> None:
+    """Refuses a space that cannot be searched.
+
+    Raises:
+        ValueError: it names no field of the config, or leaves out the declared value.
+    """
+    names = {field.name for field in fields(config)}
+    for name, distribution in space.items():
+        if name not in names:
+            raise ValueError(f"a space has the fields of {type(config).__name__}, but got {name!r}")
+        if name in FIXED:
+            raise ValueError(f"a space leaves out what says how trials are scored, but got {name!r}")
+        if not isinstance(distribution, BaseDistribution):
+            raise ValueError(f"a space holds Optuna's distributions, but got {name}={distribution!r}")
+        value = plain(getattr(config, name))
+        try:
+            inside = distribution._contains(distribution.to_internal_repr(value))
+        except (TypeError, ValueError):
+            inside = False
+        if not inside:
+            raise ValueError(f"the declared value lies in its range, but got {name}={value!r} and {distribution}")
+    if search.sampler is Sampler.GRID:
+        grid_of(space)
+
+
+def plain(value: Any) -> Any:
+    """A setting as Optuna keeps it: an enum by its value."""
+    return value.value if isinstance(value, Enum) else value
+
+
+def direction_of(metric: Metric) -> StudyDirection:
+    """Which way a metric gets better."""
+    return StudyDirection.MAXIMIZE if metric.greater_is_better else StudyDirection.MINIMIZE
+
+
+def defaults_of(config: Config, space: Space) -> dict[str, Any]:
+    """The declared values of a space's fields."""
+    return {name: plain(getattr(config, name)) for name in space}
+
+
+def applied(config: Config, params: Mapping[str, Any]) -> Config:
+    """A config with the settings of a trial, floats rounded to `DIGITS`.
+
+    Raises:
+        ValueError: the settings do not go together.
+    """
+    found: dict[str, Any] = {}
+    for name, value in params.items():
+        before = getattr(config, name)
+        if value == plain(before):
+            continue
+        if isinstance(before, Enum):
+            found[name] = type(before)(value)
+        else:
+            found[name] = float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+    return replace(config, **found)
+
+
+class Tuning:
+    """One worker's part of a search.
+
+    Args:
+        study: shared by all workers.
+        storage: the one that the study lies in; with heartbeats.
+        config: the declared one.
+        space: of its fields.
+        search: how to search it.
+        budget: when to end.
+        worker: who works here.
+        told: told of every trial that ended here.
+        seed: of what the sampler draws.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        storage: RDBStorage,
+        config: Config,
+        space: Space,
+        search: Search,
+        budget: Budget,
+        worker: Worker,
+        told: Callable[[FrozenTrial], None],
+        seed: int = 0,
+    ) -> None:
+        self.study, self.storage, self.space, self.search, self.told = study, storage, dict(space), search, told
+        self.config, self.worker = search.config(config), worker
+        self.trials = budget.trials
+        if search.sampler is Sampler.GRID:
+            self.trials = min(self.trials or grid_size(space), grid_size(space))
+        self.deadline = math.inf if budget.seconds is None else time.monotonic() + budget.seconds
+        self.epochs = int(getattr(space.get("epochs"), "high", config.epochs))
+        study.sampler = build_sampler(search.sampler, space, search.startup, seed, defaults_of(config, space))
+        study.pruner = build_pruner(search.pruner, self.epochs)
+        self._suspected: set[int] = set()
+
+    def run(self, fit: Fit) -> None:
+        """Runs trials until the budget is used up.
+
+        Args:
+            fit: trains a trial's config, and tells of its epochs.
+
+        Raises:
+            StoppedError: the search was stopped.
+        """
+        with Pulse(self.study, self.storage, self.worker) as pulse:
+            while self._finds_a_place(pulse):
+                with warnings.catch_warnings(action="ignore"):  # that heartbeats are for `optimize` only: see Pulse
+                    trial = self.study.ask(self.space)
+                with pulse.of(trial):
+                    try:
+                        if not self._claims(trial):
+                            continue
+                        self._run(trial, fit, pulse)
+                    except UpdateFinishedTrialError:
+                        continue  # it was held for dead, and another worker runs it now
+                self.told(self.study.get_trials(deepcopy=False)[trial.number])
+
+    def _finds_a_place(self, pulse: Pulse) -> bool:
+        """Whether there is a trial left to run; waits while others run what may be the last ones."""
+        while True:
+            pulse.check()
+            self._revive()
+            if time.monotonic() >= self.deadline:
+                return False
+            if self.trials is None:
+                return True
+            done = len(finished(self.study))
+            if done >= self.trials:
+                return False
+            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            if done + len(running) < self.trials:
+                return True
+            pulse.wait(POLL)
+
+    def _revive(self) -> None:
+        """Queues the trials of dead workers again."""
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            worker = trial.user_attrs.get(trials.WORKER)
+            if worker is not None and self.worker.dead(worker):
+                abandon(self.study, self.storage, trial._trial_id)
+            elif worker is None and trial._trial_id not in self._suspected:
+                self._suspected.add(trial._trial_id)  # its worker may have died before its first sign of life, for
+                self.storage.record_heartbeat(trial._trial_id)  # lack of which Optuna would never find it stale
+        for trial_id in self.storage._get_stale_trial_ids(self.study._study_id):
+            abandon(self.study, self.storage, trial_id)
+
+    def _claims(self, trial: Trial) -> bool:
+        """Whether the trial is within the budget: of workers that took the last places at once, the first ones are."""
+        trial.set_user_attr(trials.WORKER, self.worker.name)
+        if self.trials is None:
+            return True
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        before = sum(other.number < trial.number for other in running)
+        if len(finished(self.study)) + before < self.trials:
+            return True
+        trial.set_user_attr(trials.SURPLUS, True)
+        self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        return False
+
+    def _run(self, trial: Trial, fit: Fit, pulse: Pulse) -> None:
+        started = time.monotonic()
+        history: list[Epoch] = []
+        state, value, error = TrialState.FAIL, None, None
+
+        def watch(epoch: Told) -> None:
+            pulse.check()
+            if isinstance(epoch, Epoch):
+                history.append(epoch)
+                self._judge(trial, epoch)
+
+        try:
+            found = fit(applied(self.config, trial.params), watch)
+            state, value = TrialState.COMPLETE, found.monitor
+            trial.set_user_attr(trials.SCORE, found.score)
+        except TrialPruned:
+            state = TrialState.PRUNED
+        except (KeyboardInterrupt, StoppedError, StorageError, UnavailableError):  # no fault of the trial's
+            release(self.study, self.storage, trial._trial_id)
+            raise
+        except UpdateFinishedTrialError:
+            raise
+        except FAILURES as failure:
+            error = line_of(failure)
+        if history:
+            trial.set_user_attr(trials.TRAIN_LOSS, [epoch.train_loss for epoch in history])
+            trial.set_user_attr(trials.FOLD_SCORES, [list(epoch.fold_monitors) for epoch in history])
+        if error is not None:
+            trial.set_user_attr(trials.ERROR, error)
+        trial.set_user_attr(trials.SECONDS, time.monotonic() - started)
+        self.study.tell(trial, value, state, skip_if_finished=True)
+
+    def _judge(self, trial: Trial, epoch: Epoch) -> None:
+        """Ends a trial whose loss is none, or that is not worth its next epoch."""
+        trial.report(epoch.monitor, epoch.number)
+        if not math.isfinite(epoch.train_loss):
+            raise DivergedError(f"the loss is no number in epoch {epoch.number}: lower lr, or set clip")
+        if self.search.pruner is Pruner.WILCOXON:
+            prunes = worse_in_folds(self.study, epoch, self.epochs)
+        else:
+            prunes = trial.should_prune()
+        if prunes:
+            raise TrialPruned
+
+
+def line_of(error: BaseException) -> str:
+    """An error in one line."""
+    lines = str(error).strip().splitlines()
+    told = lines[0] if lines else type(error).__name__
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error):
+        return f"out of memory: {told}"
+    return told if isinstance(error, PodiumError | ValueError) else f"{type(error).__name__}: {told}"

@@ -1,0 +1,94 @@
+"""Studies: one search each, found by its key; and the settings that the best of its trials had."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from data.metrics import Metric
+from data.tables import Tables
+from models.config import Config
+from models.trials import best_of, finished
+from models.tuning import applied, defaults_of, direction_of
+from pipelines import keys
+from pipelines.competition import Candidate
+from pipelines.job import Job
+from pipelines.storage import DATABASE, PatientStorage, open_storage
+
+STUDY, TRIAL = "optuna.study", "optuna.trial"  # tags of runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """The settings that a candidate is trained with."""
+
+    config: Config
+    told: str  # where they come from
+    tags: Mapping[str, str] = field(default_factory=dict)  # of the training's run: the trial that it follows
+
+
+def searched_metric(job: Job, candidate: Candidate) -> Metric:
+    """What a search betters: what chooses the epochs. Where that is not the competition's metric, it is less noisy."""
+    return candidate.config.monitor or job.competition.metric
+
+
+def study_name(job: Job, tables: Tables, label: str) -> str:
+    """`<competition>/<model>/<key>`."""
+    model, candidate = job.competition.candidate(job.model)
+    origins = (candidate.recipe or job.competition.recipe).origins()
+    return f"{label}/{model}/{keys.study_key(job.name, tables.data_hash, model, candidate, job.seed, origins)[:16]}"
+
+
+def find(job: Job, tables: Tables, label: str) -> optuna.Study | None:
+    """The study of a job; None where nothing was searched yet."""
+    if not job.competition.candidate(job.model)[1].space:
+        return None
+    if job.storage is None and not (job.home.mlruns / DATABASE).is_file():
+        return None
+    try:
+        return optuna.load_study(
+            study_name=study_name(job, tables, label), storage=open_storage(job.storage, job.home.mlruns)
+        )
+    except KeyError:
+        return None
+
+
+def begin(job: Job, name: str, candidate: Candidate) -> tuple[optuna.Study, PatientStorage]:
+    """The study of a name, made where it is not there; its first trial has the declared settings."""
+    storage = open_storage(job.storage, job.home.mlruns)
+    metric = searched_metric(job, candidate)
+    study = optuna.create_study(storage=storage, study_name=name, direction=direction_of(metric), load_if_exists=True)
+    study.enqueue_trial(defaults_of(candidate.config, candidate.space), skip_if_exists=True)
+    return study, storage
+
+
+def choose(job: Job, tables: Tables, label: str) -> Chosen:
+    """The settings of the best finished trial; the declared ones where there is none."""
+    candidate = job.competition.candidate(job.model)[1]
+    study = find(job, tables, label)
+    best = None if study is None else best_of(study)
+    if study is None or best is None:
+        return Chosen(config=candidate.config, told="as declared")
+    metric = searched_metric(job, candidate)
+    declared = trial_of_default(study, candidate)
+    beside = f", {metric.name} {best.values[0]:.4f}"
+    if declared is not None and declared.number == best.number:
+        told = f"as declared, the best of {len(finished(study))} trials{beside}"
+    else:
+        was = "" if declared is None or declared.values is None else f", {declared.values[0]:.4f} as declared"
+        told = f"trial {best.number}, the best of {len(finished(study))}{beside}{was}"
+    return Chosen(
+        config=applied(candidate.config, best.params),
+        told=told,
+        tags={STUDY: study.study_name, TRIAL: str(best.number)},
+    )
+
+
+def trial_of_default(study: optuna.Study, candidate: Candidate) -> FrozenTrial | None:
+    """The complete trial with the declared settings; None where it has not ended."""
+    wanted = defaults_of(candidate.config, candidate.space)
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return next((trial for trial in complete if trial.params == wanted), None)

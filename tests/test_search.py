@@ -1,0 +1,283 @@
+"""The search as a user meets it: what it prints, what it leaves in MLflow, and what is trained afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pandas as pd
+import pytest
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState
+
+from data.errors import UnavailableError, UsageError
+from data.metrics import ACCURACY, LOG_LOSS
+from models.config import Loss, Optimizer, Schedule
+from models.mlp import Activation, MLPConfig
+from models.trials import finished
+from models.tuning import Budget, Search
+from pipelines import stages, tuning
+from pipelines.__main__ import cli
+from pipelines.adopting import declaration
+from pipelines.competition import find
+from pipelines.job import Job
+from pipelines.storage import open_storage
+from pipelines.tracking import Tracker
+from pipelines.tuning import Effort, Hunt
+from pipelines.workers import Crew
+
+NAME = "titanic"
+
+
+@pytest.fixture
+def run(home, capsys):
+    """Runs a command in the test's home; gives the exit code, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli([*arguments, "--home", str(home.root)])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Titanic's trials are short, and two of its settings are searched."""
+    candidates = find(NAME).candidates
+    config = replace(candidates["mlp"].config, epochs=4, members=2, refit=1)
+    space = {"lr": FloatDistribution(1e-4, 0.1, log=True), "optimizer": CategoricalDistribution([*map(str, Optimizer)])}
+    small = replace(candidates["mlp"], config=config, space=space, search=Search(startup=3, members=1))
+    monkeypatch.setitem(candidates, "mlp", small)
+    return small
+
+
+def study_of(home) -> optuna.Study:
+    storage = open_storage(None, home.mlruns)
+    (summary,) = optuna.get_all_study_summaries(storage)
+    return optuna.load_study(study_name=summary.study_name, storage=storage)
+
+
+def runs_of(home, **tags):
+    client = Tracker(home.mlruns).client
+    experiment = client.get_experiment_by_name(f"{NAME}-twin")
+    where = " and ".join(f"tags.`{tag.replace('__', '.')}` = '{value}'" for tag, value in tags.items())
+    return list(client.search_runs([experiment.experiment_id], where, max_results=1000))
+
+
+def test_a_search_is_told_and_its_best_trial_is_trained(run, home, small):
+    code, out, err = run("tune", NAME, "--trials", "8")
+    assert code == 0
+    study = study_of(home)
+    assert study.study_name in out
+    assert "8 finished: " in out
+    assert "as declared" in out
+    assert "SYNTHETIC TWIN" in out
+    assert "Warning" not in err
+
+    code, out, _ = run("train", NAME)
+    assert f"settings trial {study.best_trial.number}, the best of 8, log_loss {study.best_value:.4f}" in out
+    (trained,) = [each for each in runs_of(home) if "key" in each.data.tags]
+    assert trained.data.tags["optuna.study"] == study.study_name
+    assert trained.data.tags["optuna.trial"] == str(study.best_trial.number)
+    config = trained.data.params
+    assert float(config["lr"]) == pytest.approx(study.best_params["lr"], rel=1e-3)
+    assert config["optimizer"] == study.best_params["optimizer"]
+    assert (config["members"], config["refit"]) == ("2", "1")  # as declared, not as searched
+
+
+def test_mlflow_shows_the_study_and_every_trial(run, home, small):
+    run("tune", NAME, "--trials", "8")
+    study = study_of(home)
+    (parent,) = runs_of(home, optuna__role="study")
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["trials"] == 8
+    assert parent.data.metrics["best_log_loss"] == pytest.approx(study.best_value)
+    assert parent.data.params["sampler"] == "tpe"
+    children = {
+        int(each.data.tags["optuna.trial"]): each for each in runs_of(home, mlflow__parentRunId=parent.info.run_id)
+    }
+    assert sorted(children) == list(range(8))
+    client = Tracker(home.mlruns).client
+    for trial in study.trials:
+        child = children[trial.number]
+        assert child.data.params == {name: str(value) for name, value in trial.params.items()}
+        curve = client.get_metric_history(child.info.run_id, "valid/log_loss")
+        assert {each.step: each.value for each in curve} == trial.intermediate_values
+        assert len(client.get_metric_history(child.info.run_id, "train/loss")) == len(curve)
+        assert child.data.metrics["seconds"] > 0
+        assert child.data.tags["optuna.study"] == study.study_name
+        assert child.data.tags["optuna.state"] == trial.state.name
+        if trial.state is TrialState.COMPLETE:
+            assert child.data.metrics["trial_log_loss"] == trial.value
+            assert 0 < child.data.metrics["trial_accuracy"] < 1
+    run("tune", NAME, "--trials", "10")
+    assert len(runs_of(home, optuna__role="study")) == 1
+    assert len(runs_of(home, mlflow__parentRunId=parent.info.run_id)) == 10
+
+
+def test_the_study_has_its_figures_and_table(run, home, small):
+    run("tune", NAME, "--trials", "6")
+    (parent,) = runs_of(home, optuna__role="study")
+    folder = Path(parent.info.artifact_uri.removeprefix("file://"))
+    assert {path.name for path in folder.iterdir()} == {"learning_curves.png", "study.html", "trials.csv"}
+    page = (folder / "study.html").read_text()
+    for part in ("history", "importances", "parallel", "slice", "timeline"):
+        assert f'id="{part}"' in page
+    assert "cdn.plot.ly" not in page.replace("https://cdn.plot.ly/un/", "")  # it needs no network
+    table = pd.read_csv(folder / "trials.csv")
+    assert table["trial"].tolist() == list(range(6))
+    assert {"state", "value", "seconds", "lr", "optimizer", "reason"} <= set(table)
+
+
+def test_failed_and_pruned_trials_are_shown_with_their_reason(run, home, small, monkeypatch):
+    space = {"width": CategoricalDistribution([16, 10**13])}
+    monkeypatch.setitem(find(NAME).candidates, "mlp", replace(small, space=space, search=Search(startup=3)))
+    code, out, err = run("tune", NAME, "--trials", "6")
+    assert code == 0
+    assert "failed: out of memory" in err
+    failed = [each for each in runs_of(home) if each.info.status == "FAILED"]
+    assert failed
+    assert all("out of memory" in each.data.tags["error"] for each in failed)
+    assert f"{len(failed)} failed" in out
+
+
+def test_a_search_without_a_score_is_an_error(run, home, small, monkeypatch):
+    def fails(*_, **__):
+        raise ValueError("nothing works")
+
+    monkeypatch.setattr(tuning.fitting, "fit", fails)
+    code, _, err = run("tune", NAME, "--trials", "2")
+    assert code == 70
+    assert "none of 2 trials came to a score; the last one: nothing works" in err.splitlines()[-1]
+    assert run("adopt", NAME)[0] == 69
+
+
+def test_make_searches_what_the_competition_says_and_once(run, home, small, monkeypatch):
+    code, out, _ = run("run", NAME, "--trials", "5")
+    assert code == 0
+    assert "the best of 5" in out
+    assert len(finished(study_of(home))) == 5
+    monkeypatch.setattr(tuning, "tune", lambda *_: pytest.fail("it searched again"))
+    again = run("run", NAME, "--trials", "5")[1]
+    assert again.splitlines()[-1] == out.splitlines()[-1]
+    assert "found: nothing was trained" in again
+
+
+def test_zero_trials_train_what_is_declared(run, home, small):
+    code, out, _ = run("run", NAME, "--trials", "0")
+    assert code == 0
+    assert "settings     as declared" in out
+    assert not (home.mlruns / "optuna.db").exists()
+
+
+def test_a_changed_space_or_split_starts_anew_and_trains_the_same(run, home, small, monkeypatch):
+    run("tune", NAME, "--trials", "3")
+    before = study_of(home).study_name
+    key = stages.train(Job(name=NAME, home=home)).key
+    space = {**small.space, "lr": FloatDistribution(1e-4, 0.2, log=True)}
+    monkeypatch.setitem(find(NAME).candidates, "mlp", replace(small, space=space))
+    found = stages.train(Job(name=NAME, home=home))
+    assert "as declared" in found.settings
+    run("tune", NAME, "--trials", "3")
+    names = {study.study_name for study in optuna.get_all_study_summaries(open_storage(None, home.mlruns))}
+    assert len(names) == 2
+    assert before in names
+    monkeypatch.setitem(find(NAME).candidates, "mlp", small)
+    assert stages.train(Job(name=NAME, home=home)).key == key
+
+
+def test_adopt_prints_python_that_declares_the_best_settings(run, home, small):
+    assert run("adopt", NAME)[0] == 69
+    run("tune", NAME, "--trials", "6")
+    code, out, _ = run("adopt", NAME)
+    assert code == 0
+    names = {each.__name__: each for each in (MLPConfig, Loss, Optimizer, Schedule, Activation)}
+    config = eval(out, {**names, "LOG_LOSS": LOG_LOSS, "ACCURACY": ACCURACY})
+    best = study_of(home).best_params
+    assert config == replace(small.config, lr=float(f"{best['lr']:.4g}"), optimizer=Optimizer(best["optimizer"]))
+
+
+def test_declarations_leave_out_what_the_class_says():
+    assert declaration(MLPConfig(width=9, optimizer=Optimizer.SGD)) == "MLPConfig(optimizer=Optimizer.SGD, width=9)"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("tune", NAME, "--model", "mlp_wide"), 64, "titanic mlp_wide has nothing to tune"),
+        (("run", NAME, "--model", "mlp_wide", "--trials", "3"), 64, "nothing to tune in mlp_wide"),
+        (("tune", NAME, "--trials", "0"), 64, "TRIALS takes 1 or more"),
+        (("tune", NAME, "--trials", "-1"), 64, "--trials"),
+        (("tune", NAME, "--minutes", "0"), 64, "MINUTES takes more than 0"),
+        (("tune", NAME, "--minutes", "nan"), 64, "MINUTES takes more than 0"),
+        (("tune", NAME, "--workers", "0"), 64, "WORKERS takes 1 or more"),
+        (("tune", NAME, "--backend", "spark"), 64, "BACKEND takes ray, dask"),
+        (("tune", NAME, "--backend", "dask"), 64, "ADDRESS"),
+        (("tune", NAME, "--storage", "mysql://a:secret@b"), 64, "STORAGE takes postgresql://"),
+        (("adopt", NAME, "--model", "nope"), 64, "MODEL takes mlp"),
+        (("ablate", NAME, "--over", "optimiser"), 64, "did you mean optimizer?"),
+        (("ablate", NAME, "--over", "lr"), 64, "--values 0.1,0.2"),
+        (("ablate", NAME, "--over", "optimizer", "--values", "sgd,foo"), 64, "adagrad, but got 'foo'"),
+        (("ablate", NAME, "--over", "width", "--values", "many"), 64, "int, but got 'many'"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(run, arguments, code, words):
+    found, _, err = run(*arguments)
+    assert found == code
+    assert words in err.splitlines()[-1]
+    assert "secret" not in err
+    assert "Traceback" not in err
+
+
+def test_a_worker_refuses_a_study_of_other_data_or_code(run):
+    code, _, err = run("work", NAME, "--study", "titanic/mlp/other", "--session", "s", "--share", "1")
+    assert code == 64
+    assert "the data or the code of this machine are others" in err.splitlines()[-1]
+
+
+def test_a_cluster_that_is_not_there_is_told(home, small):
+    job = Job(name=NAME, home=home)
+    hunt = Hunt.begin(job, stages.ingest(job), Budget(trials=1))
+    assert hunt.model == "mlp"
+    pytest.importorskip("distributed")
+    with pytest.raises(UnavailableError, match="no Dask scheduler at tcp:"):
+        tuning.tune(job, stages.ingest(job), Budget(trials=1), Crew(backend="dask", address="tcp://127.0.0.1:1"))
+
+
+def test_an_effort_counts_trials_minutes_or_the_competitions_own(home):
+    job = Job(name=NAME, home=home)
+    assert Effort().budget(job) == Budget(trials=find(NAME).trials)
+    assert Effort(trials=0).budget(job) is None
+    assert Effort(minutes=2).budget(job) == Budget(seconds=120.0)
+    with pytest.raises(UsageError):
+        Effort(trials=-1).budget(job)
+
+
+def test_ablation_compares_all_values_in_a_table_and_a_figure(run, home, small):
+    code, out, _ = run("ablate", NAME, "--over", "optimizer")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].split()[:2] == ["optimizer", "accuracy"]
+    assert {line.split()[0] for line in lines[1:6]} == {*map(str, Optimizer)}
+    scores = [float(line.replace("(declared)", "").split()[1]) for line in lines[1:6]]
+    assert scores == sorted(scores, reverse=True)
+    assert "adamw (declared)" in out
+    (parent,) = [
+        each for each in runs_of(home, ablation__over="optimizer") if "mlflow.parentRunId" not in each.data.tags
+    ]
+    folder = Path(parent.info.artifact_uri.removeprefix("file://"))
+    assert (folder / "ablation_optimizer.png").read_bytes().startswith(b"\x89PNG")
+    children = runs_of(home, mlflow__parentRunId=parent.info.run_id)
+    assert {each.data.params["optimizer"] for each in children} == {*map(str, Optimizer)}
+
+
+def test_ablation_tells_what_cannot_be_trained(run, home, small):
+    code, out, _ = run("ablate", NAME, "--over", "lr", "--values", "0.01,1e30,-1")
+    assert code == 0
+    assert "failed" in out
+    assert "takes positive rates" in out
+    code, _, err = run("ablate", NAME, "--over", "lr", "--values", "-1,-2")
+    assert code == 70
+    assert "no value of lr could be trained" in err

@@ -1,0 +1,106 @@
+"""The database of the searches: made whole, opened again, and told in one line where it cannot be."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+
+import optuna
+import pytest
+
+from data.errors import StorageError, UnavailableError, UsageError
+from pipelines import storage
+from pipelines.storage import DATABASE, open_storage
+from tests.clusters import free_port, postgresql
+
+
+def test_a_database_is_made_once_and_found_again(tmp_path):
+    optuna.create_study(storage=open_storage(None, tmp_path), study_name="a")
+    again = open_storage(None, tmp_path)
+    assert [study.study_name for study in optuna.get_all_study_summaries(again)] == ["a"]
+    assert again.name == f"sqlite:///{tmp_path / DATABASE}"
+    assert not list(tmp_path.glob(".*"))
+    other = open_storage(f"sqlite:///{tmp_path / 'other.db'}", tmp_path)
+    assert optuna.get_all_study_summaries(other) == []
+
+
+@pytest.mark.parametrize("url", ["mysql://me:secret@host/db", "secret", "redis://me:secret@host"])
+def test_an_address_that_is_none_is_refused_without_its_password(tmp_path, url):
+    with pytest.raises(UsageError, match=r"STORAGE takes postgresql://") as raised:
+        open_storage(url, tmp_path)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_server_that_is_not_there_is_told_at_once(tmp_path):
+    pytest.importorskip("psycopg")
+    started = time.monotonic()
+    with pytest.raises(UnavailableError, match="refused") as raised:
+        open_storage(f"postgresql://me:secret@127.0.0.1:{free_port()}/db", tmp_path)
+    assert time.monotonic() - started < 5
+    assert "secret" not in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_damaged_database_is_told_in_one_line(tmp_path):
+    (tmp_path / DATABASE).write_bytes(b"no database at all, but long enough to be taken for one" * 99)
+    with pytest.raises(StorageError, match=r"optuna\.db: file is not a database"):
+        open_storage(None, tmp_path)
+
+
+def test_a_locked_database_is_waited_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(storage, "LOCKED", 0.1)
+    monkeypatch.setattr(storage, "PAUSE", 0.1)
+    opened = open_storage(None, tmp_path)
+    study = optuna.create_study(storage=opened, study_name="a")
+    holder = sqlite3.connect(tmp_path / DATABASE, isolation_level=None, check_same_thread=False)
+    holder.execute("BEGIN EXCLUSIVE")
+    waited = []
+
+    def let_go(seconds):
+        waited.append(seconds)
+        if len(waited) == 3:
+            holder.rollback()
+
+    monkeypatch.setattr(storage.time, "sleep", let_go)
+    study.set_user_attr("b", 1)
+    holder.close()
+    assert len(waited) == 3
+    assert study.user_attrs == {"b": 1}
+    told = capsys.readouterr().err
+    assert "is away (database is locked): waiting for it" in told
+    assert "going on" in told
+
+
+def test_patience_has_an_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "LOCKED", 0.01)
+    monkeypatch.setattr(storage, "PATIENCE", 0.2)
+    monkeypatch.setattr(storage, "PAUSE", 0.1)
+    opened = open_storage(None, tmp_path)
+    study = optuna.create_study(storage=opened, study_name="a")
+    with sqlite3.connect(tmp_path / DATABASE, isolation_level=None) as holder:
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UnavailableError, match="goes on later"):
+            study.set_user_attr("b", 1)
+
+
+@pytest.mark.postgres
+def test_a_server_that_restarts_is_waited_for(tmp_path, capsys, monkeypatch):
+    with postgresql() as server:
+        opened = open_storage(server.url, tmp_path)
+        study = optuna.create_study(storage=opened, study_name="a")
+        server.stop()
+        tries = []
+
+        def start(seconds):
+            tries.append(seconds)
+            if len(tries) == 2:
+                server.start()
+
+        monkeypatch.setattr(storage.time, "sleep", start)
+        study.set_user_attr("b", 1)
+        assert study.user_attrs == {"b": 1}
+        opened.engine.dispose()
+    told = capsys.readouterr().err
+    assert "waiting for it" in told
+    assert "is back" in told
+    assert "secret" not in told
