@@ -48,7 +48,7 @@ class Pulse:
     def __init__(self, study: optuna.Study, storage: RDBStorage, worker: Worker) -> None:
         self.study, self.storage, self.worker = study, storage, worker
         self._trial: int | None = None
-        self._stopped: str | None = None
+        self._stopped: PodiumError | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="pulse", daemon=True)
 
@@ -71,9 +71,9 @@ class Pulse:
             self._trial = None
 
     def check(self) -> None:
-        """Raises `StoppedError` when the search was stopped."""
+        """Raises `StoppedError` when the search was stopped, and what went wrong with the signs of life."""
         if self._stopped is not None:
-            raise StoppedError(self._stopped)
+            raise self._stopped
 
     def wait(self, seconds: float) -> None:
         """Lets some time pass."""
@@ -84,17 +84,17 @@ class Pulse:
             try:
                 self._tick()
             except PodiumError as error:
-                self._stopped = str(error)
+                self._stopped = error
 
     def _tick(self) -> None:
         if self.worker.orphaned():
-            self._stopped = "whoever started this worker is gone"
+            self._stopped = StoppedError("whoever started this worker is gone")
             return
         trial = self._trial
         if trial is not None:
             self.storage.record_heartbeat(trial)
         if self.worker.session and stopped(self.study, self.worker.session):
-            self._stopped = "the search was stopped"
+            self._stopped = StoppedError("the search was stopped")
 
 
 def stop(study: optuna.Study, session: str) -> None:

@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial
 
 from models.cma import CmaSampler
-from models.trials import place_of
+from models.trials import SURPLUS, place_of, whole
 
 Space = Mapping[str, BaseDistribution]  # by the names of a config's fields
 
@@ -89,7 +89,7 @@ class Grid(BaseSampler):
         """The first combination that no trial has."""
         values = grid_of(self.space)
         combinations = list(itertools.product(*values.values()))
-        tried = study.get_trials(deepcopy=False)
+        tried = [other for other in whole(study) if SURPLUS not in other.user_attrs]
         taken = {_rounded(tuple(other.params.get(name) for name in values)) for other in tried}
         for place in np.random.default_rng(self.seed).permutation(len(combinations)):
             if _rounded(combinations[place]) not in taken:

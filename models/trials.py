@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.storages import RDBStorage
@@ -46,10 +48,15 @@ def best_of(study: optuna.Study) -> FrozenTrial | None:
     return min(complete, key=lambda trial: (sign * trial.values[0], trial.number), default=None)
 
 
+def whole(study: optuna.Study) -> list[FrozenTrial]:
+    """All trials, where Hyperband shows a sampler those of a bracket alone."""
+    return study._storage.get_all_trials(study._study_id, deepcopy=False)
+
+
 def place_of(trial: FrozenTrial, study: optuna.Study) -> int:
     """How many settings were drawn before those of a trial; one that is run again has the place that it had."""
     first = trial.user_attrs.get(FIRST, trial.number)
-    before = study.get_trials(deepcopy=False)[:first]
+    before = whole(study)[:first]
     return sum(FIRST not in other.user_attrs and SURPLUS not in other.user_attrs for other in before)
 
 
@@ -72,6 +79,17 @@ def release(study: optuna.Study, storage: RDBStorage, trial_id: int) -> None:
     if _fails(storage, trial_id):
         trial = storage.get_trial(trial_id)
         _queue(study, trial, int(trial.user_attrs.get(DEATHS, 0)))
+
+
+def repair(study: optuna.Study, age: timedelta) -> None:
+    """Queues what a worker failed that died before it could queue it: trials of some age without a successor."""
+    every = study.get_trials(deepcopy=False)
+    last = {trial.user_attrs.get(FIRST, trial.number): trial for trial in every}
+    for trial in last.values():
+        if trial.state is not TrialState.FAIL or SURPLUS in trial.user_attrs or is_finished(trial):
+            continue
+        if trial.datetime_complete is not None and datetime.now() - trial.datetime_complete > age:
+            _queue(study, trial, int(trial.user_attrs.get(DEATHS, 0)) + 1)
 
 
 def _queue(study: optuna.Study, trial: FrozenTrial, deaths: int) -> None:

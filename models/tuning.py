@@ -12,12 +12,13 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import timedelta
 from enum import Enum
 from typing import Any
 
 import optuna
 import torch
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
@@ -30,14 +31,14 @@ from models.config import Config
 from models.crossfit import CrossFit
 from models.epochs import Epoch, Told, Watch
 from models.pruners import Pruner, build_pruner, worse_in_folds
-from models.pulse import Pulse, StoppedError, Worker
+from models.pulse import GRACE, Pulse, StoppedError, Worker
 from models.samplers import Sampler, Space, build_sampler, grid_of, grid_size
 from models.selection import DivergedError
-from models.trials import abandon, finished, release
+from models.trials import abandon, finished, release, repair
 
 DIGITS = 4  # that a float keeps: as it would be written into a declaration
 POLL = 0.5  # seconds until a worker that waits for others looks again
-FAILURES = (PodiumError, ValueError, MemoryError, RuntimeError)  # of settings; torch without memory is the last one
+FAILURES = (PodiumError, ValueError, TypeError, ArithmeticError, MemoryError, RuntimeError)  # of settings
 FIXED = ("members", "refit", "monitor")  # fields that say how a trial is scored
 
 Fit = Callable[[Config, Watch], CrossFit]
@@ -74,7 +75,7 @@ class Budget:
         if self.trials is not None and self.trials < 1:
             raise UsageError(f"TRIALS takes 1 or more, but got {self.trials}")
         if self.seconds is not None and not 0 < self.seconds < math.inf:
-            raise UsageError(f"MINUTES takes more than 0, but got {self.seconds / 60:g}")
+            raise UsageError(f"MINUTES takes a number above 0, but got {self.seconds / 60:g}")
 
 
 def check_space(config: Config, space: Space, search: Search) -> None:
@@ -92,6 +93,7 @@ def check_space(config: Config, space: Space, search: Search) -> None:
         if not isinstance(distribution, BaseDistribution):
             raise ValueError(f"a space holds Optuna's distributions, but got {name}={distribution!r}")
         value = plain(getattr(config, name))
+        _check_kind(name, getattr(config, name), distribution)
         try:
             inside = distribution._contains(distribution.to_internal_repr(value))
         except (TypeError, ValueError):
@@ -100,6 +102,19 @@ def check_space(config: Config, space: Space, search: Search) -> None:
             raise ValueError(f"the declared value lies in its range, but got {name}={value!r} and {distribution}")
     if search.sampler is Sampler.GRID:
         grid_of(space)
+
+
+def _check_kind(name: str, value: Any, distribution: BaseDistribution) -> None:
+    """Refuses a distribution of what a field can never be."""
+    if type(value) is int and isinstance(distribution, FloatDistribution):
+        raise ValueError(f"whole numbers are drawn from an IntDistribution, but got {name}={distribution}")
+    if not isinstance(distribution, CategoricalDistribution):
+        return
+    for choice in distribution.choices:
+        if choice is not None and not isinstance(choice, bool | int | float | str):
+            raise ValueError(f"a choice is a number, a text or None, but got {choice!r} for {name}")
+        if isinstance(value, Enum) and choice not in [each.value for each in type(value)]:
+            raise ValueError(f"takes {', '.join(map(str, type(value)))}, but got {choice!r} for {name}")
 
 
 def plain(value: Any) -> Any:
@@ -223,19 +238,33 @@ class Tuning:
                 self.storage.record_heartbeat(trial._trial_id)  # lack of which Optuna would never find it stale
         for trial_id in self.storage._get_stale_trial_ids(self.study._study_id):
             abandon(self.study, self.storage, trial_id)
+        repair(self.study, timedelta(seconds=GRACE))
 
     def _claims(self, trial: Trial) -> bool:
         """Whether the trial is within the budget: of workers that took the last places at once, the first ones are."""
         trial.set_user_attr(trials.WORKER, self.worker.name)
-        if self.trials is None:
-            return True
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        before = sum(other.number < trial.number for other in running)
-        if len(finished(self.study)) + before < self.trials:
+        if self._has_room(trial) and not self._is_double(trial):
             return True
         trial.set_user_attr(trials.SURPLUS, True)
         self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
         return False
+
+    def _has_room(self, trial: Trial) -> bool:
+        if self.trials is None:
+            return True
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        before = sum(other.number < trial.number for other in running)
+        return len(finished(self.study)) + before < self.trials
+
+    def _is_double(self, trial: Trial) -> bool:
+        """Whether another worker drew the same combination of a grid at the same time."""
+        if self.search.sampler is not Sampler.GRID or trials.FIRST in trial.user_attrs:
+            return False
+        others = [each for each in self.study.get_trials(deepcopy=False) if each.number != trial.number]
+        claimed = [
+            each for each in others if trials.WORKER in each.user_attrs and trials.SURPLUS not in each.user_attrs
+        ]
+        return any(each.params == trial.params for each in claimed)
 
     def _run(self, trial: Trial, fit: Fit, pulse: Pulse) -> None:
         started = time.monotonic()
@@ -261,6 +290,10 @@ class Tuning:
             raise
         except FAILURES as failure:
             error = line_of(failure)
+        except Exception as bug:  # of ours: it is shown, but is no reason to run into it again
+            trial.set_user_attr(trials.ERROR, line_of(bug))
+            self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+            raise
         if history:
             trial.set_user_attr(trials.TRAIN_LOSS, [epoch.train_loss for epoch in history])
             trial.set_user_attr(trials.FOLD_SCORES, [list(epoch.fold_monitors) for epoch in history])

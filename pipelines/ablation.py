@@ -65,20 +65,26 @@ def values_of(config: Config, over: str, wanted: str | None) -> list[Any]:
     if wanted is None:
         if isinstance(declared, Enum):
             return list(type(declared))
-        raise UsageError(f"{over}={declared!r} is no enum: say which values to compare, as in --values 0.1,0.2")
+        raise UsageError(f"{over}={plain(declared)} is no enum: say which values to compare, as in --values 0.1,0.2")
     return [_read(over, declared, text.strip()) for text in wanted.split(",")]
 
 
 def _read(over: str, declared: Any, text: str) -> Any:
+    """A value as it is written in Python or JSON; what is no value of the field's kind is refused."""
+    kind = type(declared)
+    if isinstance(declared, Enum) and text in [each.value for each in kind]:
+        return kind(text)
     try:
-        if text.lower() == "none":
-            return None
-        if isinstance(declared, Enum):
-            return type(declared)(text)
-        return json.loads(text.lower()) if declared is None else type(declared)(json.loads(text.lower()))
-    except (ValueError, TypeError) as error:
-        kind = ", ".join(map(str, type(declared))) if isinstance(declared, Enum) else type(declared).__name__
-        raise UsageError(f"{over} takes {kind}, but got {text!r}") from error
+        value = json.loads(text.lower().replace("none", "null"))
+    except ValueError:
+        value = text
+    whole, number = type(value) is int, type(value) in (int, float)
+    fits = {bool: type(value) is bool, int: whole, float: number, type(None): number}
+    if value is None or fits.get(kind, False):
+        return value
+    named = {int: "whole numbers", float: "numbers", type(None): "numbers", bool: "true and false"}
+    takes = ", ".join(each.value for each in kind) if isinstance(declared, Enum) else named.get(kind, "no values here")
+    raise UsageError(f"{over} takes {takes}, but got {text!r}")
 
 
 def ablate(job: Job, ingested: Ingested, over: str, wanted: str | None) -> str:

@@ -31,6 +31,8 @@ def declaration(config: Config) -> str:
 def _written(value: object) -> str:
     if isinstance(value, Enum):
         return f"{type(value).__name__}.{value.name}"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_written, value))}{',' * (len(value) == 1)})"
     if isinstance(value, Metric):
         return value.name.upper()
     return repr(value)

@@ -88,7 +88,7 @@ def closing_of_search(tuned: Tuned) -> str:
         "study": study.study_name,
         "storage": hunt.storage.name,
         "trials": f"{len(done)} finished: {ways or 'none'}",
-        "here": f"{tuned.new} in {tuned.seconds:.1f} s, {60 * tuned.new / tuned.seconds:.1f} a minute",
+        "new": f"{tuned.new} in {tuned.seconds:.1f} s, {60 * tuned.new / tuned.seconds:.1f} a minute",
     }
     if best is not None:
         declared = studies.trial_of_default(study, hunt.candidate)
@@ -99,7 +99,9 @@ def closing_of_search(tuned: Tuned) -> str:
             lines[job.competition.metric.name] = f"{own} in that trial" + (f"; {theirs} as declared" if theirs else "")
         config = applied(hunt.candidate.config, best.params)
         lines["settings"] = ", ".join(f"{name}={plain(getattr(config, name))}" for name in best.params)
-        lines["next"] = f"make {job.name} trains them; make adopt C={job.name} MODEL={hunt.model} prints them"
+        wanted = f" MODEL={hunt.model}" + f" SEED={job.seed}" * (job.seed != 0)
+        place = ", with the same STORAGE" * (job.storage is not None)
+        lines["next"] = f"make {job.name}{wanted} trains them; make adopt C={job.name}{wanted} prints them{place}"
     return _columns(lines) + (f"\n{TWIN_WARNING}" if hunt.ingested.tables.source is Source.TWIN else "")
 
 

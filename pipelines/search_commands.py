@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -98,6 +99,7 @@ def work(
     study: Annotated[str, typer.Option(help="The study's name, which this machine has to come to, too.")],
     session: Annotated[str, typer.Option(help="The search that may be stopped.")],
     share: Annotated[float, typer.Option(help="Of a GPU's memory.")],
+    parent: Annotated[int, typer.Option(help="The process without which it ends.")],
     model: Model = None,
     trials: Trials = None,
     until: Annotated[float | None, typer.Option(help="Begin no trial after this time, in seconds since 1970.")] = None,
@@ -107,6 +109,7 @@ def work(
     home: HomeFolder = None,
 ) -> None:
     """Run trials of a study that `tune` began; what `tune` starts itself."""
+    from models.pulse import StoppedError
     from models.tuning import Budget
     from pipelines import console, stages
     from pipelines.tuning import work as run_trials
@@ -116,4 +119,5 @@ def work(
     if until is not None and until <= time.time():
         return
     budget = Budget(trials=trials, seconds=None if until is None else until - time.time())
-    run_trials(job, stages.ingest(job), budget, study, session, share)
+    with suppress(StoppedError):  # told by whoever stopped it
+        run_trials(job, stages.ingest(job), budget, study, session, share, parent)

@@ -15,7 +15,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from sqlalchemy import event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DBAPIError,
@@ -51,7 +51,7 @@ class PatientStorage(RDBStorage):
     """
 
     def __init__(self, url: str, arguments: dict[str, Any]) -> None:
-        self.name = make_url(url).render_as_string(hide_password=True)
+        self.name = _shown(make_url(url))
         self._lock = threading.Lock()
         self._away_since: float | None = None
         self._told = 0.0
@@ -178,27 +178,36 @@ def open_storage(url: str | None, folder: Path) -> PatientStorage:
     if url is None:
         database = folder / DATABASE
         if not database.is_file():
+            for left in ("-wal", "-shm"):  # of one that was removed: SQLite would write it into the new one
+                Path(f"{database}{left}").unlink(missing_ok=True)
             with beside(database, overwrite=False) as part:
                 _opened(f"sqlite:///{part}").engine.dispose()
         url = f"sqlite:///{database}"
     return _opened(url)
 
 
+def _shown(address: URL) -> str:
+    """An address as it may be shown: passwords may stand in its query, too."""
+    return address.set(query={}).render_as_string(hide_password=True)
+
+
 def _opened(url: str) -> PatientStorage:
     try:
         address = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:
         raise UsageError(
             "STORAGE takes postgresql://user:password@host/database or sqlite:///file, but got none"
         ) from error
     kind = address.get_backend_name()
-    name = address.render_as_string(hide_password=True)
+    name = _shown(address)
     arguments: dict[str, Any] = {"timeout": LOCKED}
     if kind == "postgresql":
         address = address.set(drivername="postgresql+psycopg")
         arguments = {"connect_timeout": CONNECT, "client_encoding": "utf8", **KEEP_ALIVE}
     elif kind != "sqlite":
         raise UsageError(f"STORAGE takes {FORMS}, but got {name}")
+    elif address.database and not Path(address.database).absolute().parent.is_dir():
+        raise UsageError(f"STORAGE={name}: there is no folder {Path(address.database).parent}")
     try:
         return PatientStorage(address.render_as_string(hide_password=False), arguments)
     except ImportError as error:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import optuna
+from optuna.exceptions import DuplicatedStudyError
 from optuna.trial import FrozenTrial, TrialState
 
 from data.metrics import Metric
@@ -18,6 +21,8 @@ from pipelines.competition import Candidate
 from pipelines.job import Job
 from pipelines.storage import DATABASE, PatientStorage, open_storage
 
+BIRTH, LOOK = 5.0, 0.1  # seconds that making a study may take, and between two looks
+BORN = "born"  # attribute of a study, and tag of its run: tells it from one of the same name that was lost
 STUDY, TRIAL = "optuna.study", "optuna.trial"  # tags of runs
 
 
@@ -59,9 +64,17 @@ def find(job: Job, tables: Tables, label: str) -> optuna.Study | None:
 def begin(job: Job, name: str, candidate: Candidate) -> tuple[optuna.Study, PatientStorage]:
     """The study of a name, made where it is not there; its first trial has the declared settings."""
     storage = open_storage(job.storage, job.home.mlruns)
-    metric = searched_metric(job, candidate)
-    study = optuna.create_study(storage=storage, study_name=name, direction=direction_of(metric), load_if_exists=True)
-    study.enqueue_trial(defaults_of(candidate.config, candidate.space), skip_if_exists=True)
+    direction = direction_of(searched_metric(job, candidate))
+    try:
+        study = optuna.create_study(storage=storage, study_name=name, direction=direction)
+    except DuplicatedStudyError:
+        study = optuna.load_study(storage=storage, study_name=name)
+        deadline = time.monotonic() + BIRTH
+        while BORN not in study.user_attrs and time.monotonic() < deadline:
+            time.sleep(LOOK)  # somebody else makes it just now
+    if BORN not in study.user_attrs:
+        study.enqueue_trial(defaults_of(candidate.config, candidate.space), skip_if_exists=True)
+        study.set_user_attr(BORN, uuid.uuid4().hex)
     return study, storage
 
 

@@ -12,9 +12,10 @@ from functools import cached_property
 
 import optuna
 import torch
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from data.errors import PodiumError, UnavailableError, UsageError
+from data.errors import PodiumError, StorageError, UnavailableError, UsageError
 from data.metrics import Metric
 from models.config import Config
 from models.crossfit import CrossFit
@@ -31,8 +32,8 @@ from pipelines.mirror import Mirror
 from pipelines.origin import tags_of
 from pipelines.presence import is_dead, own_name
 from pipelines.stages import Ingested
-from pipelines.storage import PatientStorage
-from pipelines.studies import STUDY
+from pipelines.storage import DATABASE, PatientStorage
+from pipelines.studies import BORN, STUDY
 from pipelines.tracking import Tracker, scratch
 from pipelines.workers import Crew
 from pipelines.workshop import KeptWorkshop
@@ -135,8 +136,9 @@ def tune(job: Job, ingested: Ingested, budget: Budget, crew: Crew) -> Tuned:
     study, metric = hunt.study, hunt.metric
     before = len(finished(study))
     tracker = Tracker(job.home.mlruns)
-    same = {STUDY: study.study_name, ROLE: "study"}
+    same = {STUDY: study.study_name, BORN: study.user_attrs[BORN], ROLE: "study"}
     tags = tags_of(job, hunt.model, ingested.tables, resolve(job.device).type)
+    tags |= {"sampler": hunt.candidate.search.sampler.value, "pruner": hunt.candidate.search.pruner.value}
     title = f"tune-{hunt.model}-{study.study_name[-16:][:8]}"
     with tracker.run(ingested.label, title, tags | same, _params(hunt), same) as running:
         mirror = Mirror(tracker, ingested.label, running.id, study, hunt.model, metric, job.competition.metric)
@@ -152,12 +154,10 @@ def tune(job: Job, ingested: Ingested, budget: Budget, crew: Crew) -> Tuned:
         with scratch() as folder:
             search_report.write(folder, study, metric)
             running.keep(folder)
-    done = finished(study)
-    if done and best_of(study) is None:
-        raise PodiumError(
-            f"{job.name} {hunt.model}: none of {len(done)} trials came to a score; the last one: {reason_of(done[-1])}"
-        )
-    return Tuned(hunt=hunt, new=len(done) - before, seconds=time.monotonic() - started)
+    if job.storage is None and not (job.home.mlruns / DATABASE).is_file():
+        raise StorageError(f"{hunt.storage.name} was removed while it was in use: its trials are lost")
+    _check_scored(job, study)
+    return Tuned(hunt=hunt, new=len(finished(study)) - before, seconds=time.monotonic() - started)
 
 
 def search(jobs: Sequence[Job], ingested: Ingested, effort: Effort) -> None:
@@ -177,9 +177,19 @@ def search(jobs: Sequence[Job], ingested: Ingested, effort: Effort) -> None:
         study = studies.find(job, ingested.tables, ingested.label)
         if study is None or budget.trials is None or len(finished(study)) < budget.trials:
             tune(job, ingested, budget, effort.crew)
+        else:
+            _check_scored(job, study)
 
 
-def work(job: Job, ingested: Ingested, budget: Budget, name: str, session: str, share: float) -> None:
+def _check_scored(job: Job, study: optuna.Study) -> None:
+    """Refuses a study all of whose trials failed."""
+    done = finished(study)
+    if done and best_of(study) is None:
+        told = f"none of {len(done)} trials came to a score; the last one: {reason_of(done[-1])}"
+        raise PodiumError(f"{job.name} {job.competition.candidate(job.model)[0]}: {told}")
+
+
+def work(job: Job, ingested: Ingested, budget: Budget, name: str, session: str, share: float, parent: int) -> None:
     """What a worker does: trials of a study that somebody else began, until its budget is used up.
 
     Args:
@@ -189,11 +199,11 @@ def work(job: Job, ingested: Ingested, budget: Budget, name: str, session: str, 
         name: the study's, as whoever began it found it.
         session: that may be stopped.
         share: of a GPU's memory that is this worker's.
+        parent: the process without which it ends.
 
     Raises:
         UsageError: the data or the code of this machine are others.
     """
-    parent = os.getppid()
     own = studies.study_name(job, ingested.tables, ingested.label)
     if own != name:
         raise UsageError(f"the data or the code of this machine are others: its study is {own}, but {name} is searched")
@@ -233,8 +243,8 @@ class _Trials:
             found = fitting.fit(
                 job.competition, self.encoded, config, seed=job.seed, device=self.device, watch=tell, keep=checkpoint
             )
-        except (KeyboardInterrupt, StoppedError):
-            raise
+        except (KeyboardInterrupt, StoppedError, StorageError, UnavailableError, UpdateFinishedTrialError):
+            raise  # it goes on from there, or another worker does
         except BaseException:
             checkpoint.drop()
             raise
@@ -361,6 +371,4 @@ def _figures(hunt: Hunt) -> dict[str, float]:
 
 
 def _params(hunt: Hunt) -> dict[str, str]:
-    search = hunt.candidate.search
-    space = {f"space/{field}": str(each) for field, each in hunt.candidate.space.items()}
-    return {"sampler": search.sampler.value, "pruner": search.pruner.value, **space}
+    return {f"space/{field}": str(each) for field, each in hunt.candidate.space.items()}

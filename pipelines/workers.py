@@ -41,6 +41,8 @@ class Crew:
             raise UsageError(f"WORKERS takes 1 or more, but got {self.workers}")
         if self.backend is not None and self.backend not in BACKENDS:
             raise UsageError(f"BACKEND takes {', '.join(BACKENDS)}, but got {self.backend!r}")
+        if self.address is not None and self.backend is None:
+            raise UsageError(f"ADDRESS={self.address} needs BACKEND={' or '.join(BACKENDS)}")
 
     @property
     def alone(self) -> bool:
@@ -63,7 +65,10 @@ def look_after(number: int, arguments: Sequence[str], environment: Mapping[str, 
     while True:
         started = time.monotonic()
         with subprocess.Popen(
-            [sys.executable, "-m", "pipelines", *arguments], cwd=REPOSITORY, env=own, start_new_session=True
+            [sys.executable, "-m", "pipelines", *arguments, "--parent", str(os.getpid())],
+            cwd=REPOSITORY,
+            env=own,
+            start_new_session=True,
         ) as worker:
             code = worker.wait()
         if code >= 0:

@@ -76,6 +76,10 @@ class PlainNet(ClassifierMixin, BaseEstimator):
                 schedule.step()
         return self
 
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """[rows]."""
+        return self.predict_proba(x).argmax(axis=1)
+
     def predict_proba(self, x: np.ndarray) -> np.ndarray:
         """[rows, 2]."""
         self.network_.eval()

@@ -15,6 +15,8 @@ from data.errors import UnavailableError, UsageError
 from data.metrics import ACCURACY, LOG_LOSS
 from models.config import Loss, Optimizer, Schedule
 from models.mlp import Activation, MLPConfig
+from models.pruners import Pruner
+from models.samplers import Sampler
 from models.trials import finished
 from models.tuning import Budget, Search
 from pipelines import stages, tuning
@@ -94,7 +96,7 @@ def test_mlflow_shows_the_study_and_every_trial(run, home, small):
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["trials"] == 8
     assert parent.data.metrics["best_log_loss"] == pytest.approx(study.best_value)
-    assert parent.data.params["sampler"] == "tpe"
+    assert parent.data.tags["sampler"] == "tpe"
     children = {
         int(each.data.tags["optuna.trial"]): each for each in runs_of(home, mlflow__parentRunId=parent.info.run_id)
     }
@@ -165,6 +167,24 @@ def test_make_searches_what_the_competition_says_and_once(run, home, small, monk
     assert "found: nothing was trained" in again
 
 
+def test_a_search_goes_on_with_another_sampler_and_pruner(run, home, small, monkeypatch):
+    run("tune", NAME, "--trials", "3")
+    other = replace(small, search=replace(small.search, sampler=Sampler.RANDOM, pruner=Pruner.NONE))
+    monkeypatch.setitem(find(NAME).candidates, "mlp", other)
+    assert run("tune", NAME, "--trials", "5")[0] == 0
+    assert len(finished(study_of(home))) == 5
+    (parent,) = runs_of(home, optuna__role="study")
+    assert parent.data.tags["sampler"] == "random"
+
+
+def test_trials_of_a_lost_study_are_not_taken_for_those_of_its_successor(run, home, small):
+    run("tune", NAME, "--trials", "3")
+    (home.mlruns / "optuna.db").unlink()
+    run("tune", NAME, "--trials", "4")
+    parents = runs_of(home, optuna__role="study")
+    assert sorted(len(runs_of(home, mlflow__parentRunId=each.info.run_id)) for each in parents) == [3, 4]
+
+
 def test_zero_trials_train_what_is_declared(run, home, small):
     code, out, _ = run("run", NAME, "--trials", "0")
     assert code == 0
@@ -210,17 +230,21 @@ def test_declarations_leave_out_what_the_class_says():
         (("run", NAME, "--model", "mlp_wide", "--trials", "3"), 64, "nothing to tune in mlp_wide"),
         (("tune", NAME, "--trials", "0"), 64, "TRIALS takes 1 or more"),
         (("tune", NAME, "--trials", "-1"), 64, "--trials"),
-        (("tune", NAME, "--minutes", "0"), 64, "MINUTES takes more than 0"),
-        (("tune", NAME, "--minutes", "nan"), 64, "MINUTES takes more than 0"),
+        (("tune", NAME, "--minutes", "0"), 64, "MINUTES takes a number above 0"),
+        (("tune", NAME, "--minutes", "nan"), 64, "MINUTES takes a number above 0"),
         (("tune", NAME, "--workers", "0"), 64, "WORKERS takes 1 or more"),
         (("tune", NAME, "--backend", "spark"), 64, "BACKEND takes ray, dask"),
         (("tune", NAME, "--backend", "dask"), 64, "ADDRESS"),
+        (("tune", NAME, "--address", "tcp://a:1"), 64, "ADDRESS=tcp://a:1 needs BACKEND"),
+        (("ablate", NAME, "--over", "width", "--values", "16.7,8"), 64, "width takes whole numbers, but got '16.7'"),
+        (("ablate", NAME, "--over", "clip", "--values", "true"), 64, "clip takes numbers, but got 'true'"),
+        (("ablate", NAME, "--over", "monitor", "--values", "accuracy"), 64, "takes no values here"),
         (("tune", NAME, "--storage", "mysql://a:secret@b"), 64, "STORAGE takes postgresql://"),
         (("adopt", NAME, "--model", "nope"), 64, "MODEL takes mlp"),
         (("ablate", NAME, "--over", "optimiser"), 64, "did you mean optimizer?"),
         (("ablate", NAME, "--over", "lr"), 64, "--values 0.1,0.2"),
         (("ablate", NAME, "--over", "optimizer", "--values", "sgd,foo"), 64, "adagrad, but got 'foo'"),
-        (("ablate", NAME, "--over", "width", "--values", "many"), 64, "int, but got 'many'"),
+        (("ablate", NAME, "--over", "width", "--values", "many"), 64, "whole numbers, but got 'many'"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(run, arguments, code, words):
@@ -232,7 +256,7 @@ def test_what_makes_no_sense_is_one_line(run, arguments, code, words):
 
 
 def test_a_worker_refuses_a_study_of_other_data_or_code(run):
-    code, _, err = run("work", NAME, "--study", "titanic/mlp/other", "--session", "s", "--share", "1")
+    code, _, err = run("work", NAME, "--study", "titanic/mlp/other", "--session", "s", "--share", "1", "--parent", "1")
     assert code == 64
     assert "the data or the code of this machine are others" in err.splitlines()[-1]
 

@@ -24,7 +24,9 @@ def test_a_database_is_made_once_and_found_again(tmp_path):
     assert optuna.get_all_study_summaries(other) == []
 
 
-@pytest.mark.parametrize("url", ["mysql://me:secret@host/db", "secret", "redis://me:secret@host"])
+@pytest.mark.parametrize(
+    "url", ["mysql://me:secret@host/db", "secret", "redis://me:secret@host", "postgresql://h:secret"]
+)
 def test_an_address_that_is_none_is_refused_without_its_password(tmp_path, url):
     with pytest.raises(UsageError, match=r"STORAGE takes postgresql://") as raised:
         open_storage(url, tmp_path)
@@ -34,11 +36,18 @@ def test_an_address_that_is_none_is_refused_without_its_password(tmp_path, url):
 def test_a_server_that_is_not_there_is_told_at_once(tmp_path):
     pytest.importorskip("psycopg")
     started = time.monotonic()
-    with pytest.raises(UnavailableError, match="refused") as raised:
-        open_storage(f"postgresql://me:secret@127.0.0.1:{free_port()}/db", tmp_path)
+    port = free_port()
+    for url in (f"me:secret@127.0.0.1:{port}/db", f"/db?host=127.0.0.1&port={port}&user=me&password=secret"):
+        with pytest.raises(UnavailableError, match="refused") as raised:
+            open_storage(f"postgresql://{url}", tmp_path)
+        assert "secret" not in str(raised.value)
+        assert len(str(raised.value).splitlines()) == 1
     assert time.monotonic() - started < 5
-    assert "secret" not in str(raised.value)
-    assert len(str(raised.value).splitlines()) == 1
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(UsageError, match="there is no folder"):
+        open_storage(f"sqlite:///{tmp_path}/nowhere/x.db", tmp_path)
 
 
 def test_a_damaged_database_is_told_in_one_line(tmp_path):

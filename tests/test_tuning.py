@@ -110,6 +110,41 @@ def test_a_grid_tries_every_combination_once_and_ends(search):
     assert len(seen) == len(study.trials) == 3 * 5 * 5
 
 
+@pytest.mark.parametrize("sampler", [Sampler.RANDOM, Sampler.GRID])
+def test_hyperbands_brackets_draw_no_settings_twice(search, sampler):
+    space = {"width": IntDistribution(8, 11), "depth": IntDistribution(1, 3)} if sampler is Sampler.GRID else SPACE
+    study = search(12, sampler=sampler, pruner=Pruner.HYPERBAND, space=space)
+    assert len({tuple(each.items()) for each in params_of(study)}) == len(study.trials) == 12
+
+
+def test_workers_that_draw_from_a_grid_at_once_try_every_combination_once(search, tmp_path):
+    space = {"width": IntDistribution(8, 11), "depth": IntDistribution(1, 4)}
+
+    def work(number: int) -> None:
+        worker = Worker(name=f"thread {number}", dead=lambda _: False)
+        search(sampler=Sampler.GRID, space=space, worker=worker, storage=open_storage(None, tmp_path))
+
+    search(1, sampler=Sampler.GRID, space=space)
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    study = search(1, sampler=Sampler.GRID, space=space)
+    assert len(finished(study)) == len({tuple(each.items()) for each in params_of(study)}) == 16
+
+
+def test_settings_that_nobody_queued_again_are_found(search, tmp_path, monkeypatch):
+    """A worker may die after it failed the trial of another one, and before it queued it."""
+    monkeypatch.setattr("models.tuning.GRACE", 0.0)
+    storage = open_storage(None, tmp_path)
+    begin(storage, "here 0")
+    storage.set_trial_state_values(1, state=TrialState.FAIL)
+    study = search(2)
+    assert [trial.user_attrs.get(FIRST) for trial in study.trials] == [None, 0, None]
+    assert len(finished(study)) == 2
+
+
 def test_cma_es_leaves_no_pickle_in_the_storage(search):
     study = search(20, sampler=Sampler.CMA_ES)
     assert {name for trial in study.trials for name in trial.system_attrs} <= {"fixed_params"}
@@ -200,6 +235,9 @@ def test_a_bug_is_no_failed_trial(search):
 
     with pytest.raises(AttributeError):
         search(5, fit=buggy)
+    study = search(5)
+    assert reason_of(study.trials[0]) == "AttributeError: a bug"
+    assert [trial.state for trial in study.trials] == [TrialState.FAIL, *[TrialState.COMPLETE] * 4]
 
 
 def test_the_budget_is_the_studys(search):
@@ -350,6 +388,8 @@ def test_a_search_is_stopped_from_outside_and_by_the_end_of_its_parent(search, m
         ({"lr": FloatDistribution(0.1, 1)}, "lies in its range, but got lr=0.001"),
         ({"optimizer": CategoricalDistribution(["sgd", "adam"])}, "optimizer='adamw'"),
         ({"optimizer": IntDistribution(0, 9)}, "optimizer='adamw'"),
+        ({"optimizer": CategoricalDistribution(["adamw", "nope"])}, "takes sgd, adam, adamw"),
+        ({"width": FloatDistribution(8, 64)}, "from an IntDistribution, but got width"),
     ],
 )
 def test_a_space_that_cannot_be_searched_is_refused(space, words):
