@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import cast
 
 import numpy as np
 import optuna
 from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner, PatientPruner
 from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from scipy.stats import wilcoxon
 
 from models.epochs import Epoch
@@ -17,6 +20,7 @@ from models.trials import FOLD_SCORES, best_of
 
 WARMUP = 1 / 3  # share of the epochs that median, patient and Wilcoxon let pass
 LEAST_TRIALS = 5  # that the median is one of
+FRESH = 2.0  # seconds that a snapshot of the other trials holds
 MOST_P = 0.05  # of a trial that is as good as the best one
 
 
@@ -43,6 +47,36 @@ def build_pruner(pruner: Pruner, epochs: int) -> BasePruner:
                 return PatientPruner(median, patience=max(1, round(epochs / 10)))
         case _:
             return NopPruner()
+
+
+class Snapshot:
+    """The complete trials of a study, read again after a while: what a pruner that compares with them may ask.
+
+    Args:
+        study: shared, in a storage that takes some milliseconds to read.
+    """
+
+    def __init__(self, study: optuna.Study) -> None:
+        self.study, self.direction = study, study.direction
+        self._read = -FRESH
+        self._complete: list[FrozenTrial] = []
+
+    def get_trials(
+        self,
+        deepcopy: bool = False,  # noqa: ARG002
+        states: Sequence[TrialState] | None = None,  # noqa: ARG002
+    ) -> list[FrozenTrial]:
+        """The complete trials, which are all that a median is taken of."""
+        if time.monotonic() - self._read > FRESH:
+            self._complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+            self._read = time.monotonic()
+        return self._complete
+
+    def prunes(self, trial: Trial, scores: Mapping[int, float]) -> bool:
+        """Whether the study's pruner, which takes medians, ends a trial with these scores by epoch."""
+        frozen = create_trial(state=TrialState.RUNNING, intermediate_values=dict(scores))
+        frozen.number = trial.number
+        return self.study.pruner.prune(cast(optuna.Study, self), frozen)
 
 
 def worse_in_folds(study: optuna.Study, epoch: Epoch, epochs: int) -> bool:

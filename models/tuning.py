@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from enum import Enum
@@ -30,11 +30,11 @@ from models import trials
 from models.config import Config
 from models.crossfit import CrossFit
 from models.epochs import Epoch, Told, Watch
-from models.pruners import Pruner, build_pruner, worse_in_folds
+from models.pruners import Pruner, Snapshot, build_pruner, worse_in_folds
 from models.pulse import GRACE, Pulse, StoppedError, Worker
 from models.samplers import Sampler, Space, build_sampler, grid_of, grid_size
 from models.selection import DivergedError
-from models.trials import abandon, finished, release, repair
+from models.trials import abandon, is_finished, release, repair
 
 DIGITS = 4  # that a float keeps: as it would be written into a declaration
 POLL = 0.5  # seconds until a worker that waits for others looks again
@@ -187,6 +187,7 @@ class Tuning:
         study.sampler = build_sampler(search.sampler, space, search.startup, seed, defaults_of(config, space))
         study.pruner = build_pruner(search.pruner, self.epochs)
         self._suspected: set[int] = set()
+        self._revived = -math.inf  # on the clock of `time.monotonic`
 
     def run(self, fit: Fit) -> None:
         """Runs trials until the budget is used up.
@@ -219,16 +220,18 @@ class Tuning:
                 return False
             if self.trials is None:
                 return True
-            done = len(finished(self.study))
+            done, running = self._standing()
             if done >= self.trials:
                 return False
-            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             if done + len(running) < self.trials:
                 return True
             pulse.wait(POLL)
 
     def _revive(self) -> None:
-        """Queues the trials of dead workers again."""
+        """Queues the trials of dead workers again, looking for them now and then."""
+        if time.monotonic() - self._revived < POLL:
+            return
+        self._revived = time.monotonic()
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             worker = trial.user_attrs.get(trials.WORKER)
             if worker is not None and self.worker.dead(worker):
@@ -252,9 +255,14 @@ class Tuning:
     def _has_room(self, trial: Trial) -> bool:
         if self.trials is None:
             return True
-        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        before = sum(other.number < trial.number for other in running)
-        return len(finished(self.study)) + before < self.trials
+        done, running = self._standing()
+        return done + sum(number < trial.number for number in running) < self.trials
+
+    def _standing(self) -> tuple[int, list[int]]:
+        """How many trials have finished, and the numbers of those that run."""
+        every = self.study.get_trials(deepcopy=False)  # one look, as each takes milliseconds
+        running = [trial.number for trial in every if trial.state is TrialState.RUNNING]
+        return sum(map(is_finished, every)), running
 
     def _is_double(self, trial: Trial) -> bool:
         """Whether another worker drew the same combination of a grid at the same time."""
@@ -270,12 +278,13 @@ class Tuning:
         started = time.monotonic()
         history: list[Epoch] = []
         state, value, error = TrialState.FAIL, None, None
+        others = Snapshot(self.study)
 
         def watch(epoch: Told) -> None:
             pulse.check()
             if isinstance(epoch, Epoch):
                 history.append(epoch)
-                self._judge(trial, epoch)
+                self._judge(trial, history, others)
 
         try:
             found = fit(applied(self.config, trial.params), watch)
@@ -302,13 +311,16 @@ class Tuning:
         trial.set_user_attr(trials.SECONDS, time.monotonic() - started)
         self.study.tell(trial, value, state, skip_if_finished=True)
 
-    def _judge(self, trial: Trial, epoch: Epoch) -> None:
+    def _judge(self, trial: Trial, history: Sequence[Epoch], others: Snapshot) -> None:
         """Ends a trial whose loss is none, or that is not worth its next epoch."""
+        epoch = history[-1]
         trial.report(epoch.monitor, epoch.number)
         if not math.isfinite(epoch.train_loss):
             raise DivergedError(f"the loss is no number in epoch {epoch.number}: lower lr, or set clip")
         if self.search.pruner is Pruner.WILCOXON:
             prunes = worse_in_folds(self.study, epoch, self.epochs)
+        elif self.search.pruner in (Pruner.MEDIAN, Pruner.PATIENT):
+            prunes = others.prunes(trial, {each.number: each.monitor for each in history})
         else:
             prunes = trial.should_prune()
         if prunes:

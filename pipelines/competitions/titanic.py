@@ -112,8 +112,8 @@ MLP = MLPConfig(
 )
 
 SPACE = {
-    "width": IntDistribution(8, 64, log=True),
-    "depth": IntDistribution(1, 3),
+    "width": IntDistribution(8, 32, log=True),
+    "depth": IntDistribution(1, 2),
     "dropout": FloatDistribution(0.0, 0.5),
     "label_smoothing": FloatDistribution(0.0, 0.2),
     "batch": IntDistribution(32, 128, log=True),
