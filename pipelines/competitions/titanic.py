@@ -160,5 +160,5 @@ COMPETITION = Competition(
         ),
     },
     layout=Labels(),
-    trials=20,
+    trials=30,
 )
