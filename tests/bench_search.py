@@ -1,7 +1,7 @@
 """Bench: the search beside a plain loop over scikit-learn's cross-validation, and two workers beside one.
 
-`python -m tests.bench_search` prints the section of docs/benchmarks.md (KAGGLE_ARCHIVES names the folder of
-titanic.zip; the twin stands in otherwise).
+`python -m tests.bench_search` prints the section of docs/benchmarks.md that `make bench` writes (KAGGLE_ARCHIVES names
+the folder of titanic.zip; the twin stands in otherwise).
 """
 
 from __future__ import annotations
