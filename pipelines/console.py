@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from data.metrics import Metric
 from models.epochs import RefitEpoch, Told, Watch, Within
@@ -62,16 +63,15 @@ def share(title: str) -> Iterator[Callable[[float], None]]:
 
 @contextmanager
 def counted(title: str, total: int | None) -> Iterator[Callable[[int, str], None]]:
-    """Shows how many of some things are done, and a text: a bar on a terminal, elsewhere a line every half minute."""
+    """Shows how many of some things are done, and a text: live on a terminal, elsewhere a line every half minute."""
     of = "" if total is None else f"/{total}"
     if STDERR.is_terminal:
+        head = Column(no_wrap=True, min_width=len(title) + 2 * len(of) + 2)  # what a narrow terminal keeps
         columns = (
-            SpinnerColumn(),
-            TextColumn("{task.description} {task.completed}" + of),
-            BarColumn(bar_width=10),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.description} {task.completed}" + of, table_column=head),
             TextColumn("left"),
-            TimeRemainingColumn(compact=True),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
+            TextColumn("{task.fields[text]}", table_column=Column(no_wrap=True, overflow="ellipsis")),
         )
         with Progress(*columns, console=STDERR, transient=True) as bar:
             task = bar.add_task(title, total=total, text="")

@@ -39,6 +39,7 @@ from pipelines.workers import Crew
 from pipelines.workshop import KeptWorkshop
 
 LOOK = 1.0  # seconds between two looks at what the workers have done
+MOST_NAMED = 4  # trials under way
 ROLE = "optuna.role"  # tag of a study's own run
 
 Show = Callable[[int, str], None]  # how many trials are finished, and what there is to say
@@ -291,7 +292,8 @@ def _together(hunt: Hunt, crew: Crew, mirror: Mirror, show: Show) -> None:
         while not ended.wait(LOOK):  # and not `join`: an interrupted one holds its thread for ended
             warned.update()
             mirror.update()
-            show(*_standing(hunt))
+            done, text = _standing(hunt)
+            show(done, ", ".join([text, *_running(hunt)]))
     except KeyboardInterrupt:
         console.tell("stopping: the workers end within some seconds; a second Ctrl-C does not wait for them")
         stop(hunt.study, session)
@@ -350,6 +352,14 @@ def _standing(hunt: Hunt) -> tuple[int, str]:
     texts = [] if best is None else [f"best {hunt.metric.name} {best.values[0]:.4f} (trial {best.number})"]
     texts += [f"{count} {word}" for word, count in counts(done).items() if count and word != "complete"]
     return len(done), ", ".join(texts) or "no score yet"
+
+
+def _running(hunt: Hunt) -> list[str]:
+    """The trials under way, and the last epoch that each of them told; of many, how many they are."""
+    running = hunt.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    if len(running) > MOST_NAMED:
+        return [f"{len(running)} running"]
+    return [f"trial {trial.number} in epoch {(trial.last_step or 0) + 1}" for trial in running]
 
 
 def counts(done: list[FrozenTrial]) -> dict[str, int]:
