@@ -99,8 +99,8 @@ class Grid(BaseSampler):
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Of a trial whose settings are given: never asked."""
-        raise NotImplementedError(param_name)
+        """A random value, of a field that some settings leave out."""
+        return RandomSampler(self.seed).sample_independent(study, trial, param_name, param_distribution)
 
 
 def _rounded(values: tuple[Any, ...]) -> tuple[Any, ...]:

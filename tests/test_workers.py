@@ -138,7 +138,6 @@ def on_a_cluster(repository: Path, tune, backend: str, address: str, victim: Nod
     wait_for_trials(repository, 3)
     victim.kill()
     ended(process)
-    assert_complete(repository, 14)
 
 
 @pytest.mark.ray
@@ -146,6 +145,8 @@ def test_a_ray_cluster_that_loses_a_node_ends_the_search(repository, tune, tmp_p
     pytest.importorskip("ray")
     with ray_cluster(repository, tmp_path) as (address, nodes):
         on_a_cluster(repository, tune, "ray", address, nodes[1])
+    assert_complete(repository, 14)
+    assert count(repository) == 14
 
 
 @pytest.mark.dask
@@ -153,6 +154,8 @@ def test_a_dask_cluster_that_loses_a_worker_ends_the_search(repository, tune, tm
     pytest.importorskip("distributed")
     with dask_cluster(repository, tmp_path) as (address, nodes):
         on_a_cluster(repository, tune, "dask", address, nodes[1])
+    assert_complete(repository, 14)
+    assert count(repository) == 14
 
 
 def test_a_worker_that_always_dies_is_given_up(monkeypatch, capsys):
