@@ -22,7 +22,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.exceptions import TrialPruned, UpdateFinishedTrialError
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from data.errors import PodiumError, StorageError, UnavailableError, UsageError
 from data.metrics import Metric
@@ -161,7 +161,7 @@ class Tuning:
         search: how to search it.
         budget: when to end.
         worker: who works here.
-        told: told of every trial that ended here.
+        told: called after every trial that ended here.
         seed: of what the sampler draws.
     """
 
@@ -174,7 +174,7 @@ class Tuning:
         search: Search,
         budget: Budget,
         worker: Worker,
-        told: Callable[[FrozenTrial], None],
+        told: Callable[[], None],
         seed: int = 0,
     ) -> None:
         self.study, self.storage, self.space, self.search, self.told = study, storage, dict(space), search, told
@@ -209,7 +209,7 @@ class Tuning:
                         self._run(trial, fit, pulse)
                     except UpdateFinishedTrialError:
                         continue  # it was held for dead, and another worker runs it now
-                self.told(self.study.get_trials(deepcopy=False)[trial.number])
+                self.told()
 
     def _finds_a_place(self, pulse: Pulse) -> bool:
         """Whether there is a trial left to run; waits while others run what may be the last ones."""

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from optuna.trial import FrozenTrial, TrialState
 
 from data.metrics import Metric
-from models.trials import best_of, finished, reason_of
+from models.trials import SECONDS, best_of, finished, reason_of
 from pipelines.report import BLUE, GREY, ORANGE, SIZE, quiet, write_png
 
 LEAST = 2  # complete trials that a comparison takes
@@ -104,7 +104,7 @@ def _table(study: optuna.Study) -> pd.DataFrame:
             "trial": trial.number,
             "state": trial.state.name,
             "value": None if trial.values is None else trial.values[0],
-            "seconds": trial.user_attrs.get("seconds"),
+            "seconds": trial.user_attrs.get(SECONDS),
             "epochs": len(trial.intermediate_values),
             **trial.params,
             "reason": reason_of(trial),

@@ -86,7 +86,7 @@ class Hunt:
         """What is searched for."""
         return studies.searched_metric(self.job, self.candidate)
 
-    def run(self, worker: Worker, told: Callable[[FrozenTrial], None], show: Watch | None = None) -> None:
+    def run(self, worker: Worker, told: Callable[[], None], show: Watch | None = None) -> None:
         """Runs trials in this process until the budget is used up."""
         candidate = self.candidate
         trials = _Trials(self, show)
@@ -211,7 +211,7 @@ def work(job: Job, ingested: Ingested, budget: Budget, name: str, session: str, 
     if resolve(job.device).type == "cuda":
         torch.cuda.set_per_process_memory_fraction(share)
     worker = Worker(name=own_name(), dead=is_dead, session=session, orphaned=lambda: os.getppid() != parent)
-    Hunt.begin(job, ingested, budget).run(worker, told=lambda _: None)
+    Hunt.begin(job, ingested, budget).run(worker, told=lambda: None)
 
 
 class _Trials:
@@ -258,7 +258,7 @@ def _alone(hunt: Hunt, mirror: Mirror, show: Show) -> None:
     warned = _Warned(hunt.study)
     done, text = _standing(hunt)
 
-    def told(_: FrozenTrial) -> None:
+    def told() -> None:
         nonlocal done, text
         warned.update()
         mirror.update()

@@ -65,7 +65,7 @@ def search(tmp_path):
         )
         declared = Search(sampler=sampler, pruner=pruner, startup=5)
         budget = Budget(trials=trials, **more)
-        Tuning(study, storage, CONFIG, space, declared, budget, worker, lambda _: None, seed).run(fit)
+        Tuning(study, storage, CONFIG, space, declared, budget, worker, lambda: None, seed).run(fit)
         return study
 
     return search
