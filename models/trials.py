@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import optuna
@@ -43,8 +44,13 @@ def finished(study: optuna.Study) -> list[FrozenTrial]:
 
 def best_of(study: optuna.Study) -> FrozenTrial | None:
     """The best complete trial, the first of equals; None where there is none."""
-    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-    sign = 1 if study.direction is StudyDirection.MINIMIZE else -1
+    return best_among(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)), study.direction)
+
+
+def best_among(trials: Sequence[FrozenTrial], direction: StudyDirection) -> FrozenTrial | None:
+    """As `best_of`, of trials that were read before."""
+    sign = 1 if direction is StudyDirection.MINIMIZE else -1
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     return min(complete, key=lambda trial: (sign * trial.values[0], trial.number), default=None)
 
 

@@ -12,8 +12,9 @@ from models.trials import SCORE, best_of, finished
 from models.tuning import applied, plain
 from pipelines import studies
 from pipelines.job import Job
+from pipelines.lookout import counts
 from pipelines.stages import TWIN_WARNING, Trained
-from pipelines.tuning import Tuned, counts
+from pipelines.tuning import Tuned
 
 
 def _other_rows(job: Job, trained: Trained) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import optuna
@@ -51,14 +51,15 @@ class Mirror:
         self.turn = tracker.folder / TURN
         self.own = uuid.uuid4().hex
 
-    def update(self) -> None:
-        """Writes those that have finished since."""
-        new = [trial for trial in trials.finished(self.study) if str(trial.number) not in self.shown]
+    def update(self, done: Sequence[FrozenTrial]) -> None:
+        """Writes those of the finished trials that are not there."""
+        new = [trial for trial in done if str(trial.number) not in self.shown]
         if not new:
             return
         with FileLock(f"{self.turn}.lock"):
             if not self.turn.is_file() or self.turn.read_text() != self.own:
                 self.shown = set(self.tracker.children(self.experiment, self.parent, TRIAL))
+                self.tracker.hold(self.parent)
                 self.turn.write_text(self.own)
             for trial in new:
                 if str(trial.number) not in self.shown:

@@ -112,7 +112,7 @@ def work(
     from models.pulse import StoppedError
     from models.tuning import Budget
     from pipelines import console, stages
-    from pipelines.tuning import work as run_trials
+    from pipelines.hunt import work as run_trials
 
     console.hush()
     job = job_of(name, home, model=model, seed=seed, device=device, storage=storage)

@@ -18,7 +18,16 @@ from models.trials import SECONDS, best_of, finished, reason_of
 from pipelines.report import BLUE, GREY, ORANGE, SIZE, quiet, write_png
 
 LEAST = 2  # complete trials that a comparison takes
+WORST = 0.1  # share of the trials that the axes of the page leave out at their bad end
 EDGE = 0.02  # share of the scores that the axis of the curves leaves out at their bad end
+
+PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>body {{ font-family: sans-serif; margin: 1em }} div {{ overflow-x: auto }}</style>
+<h1>{title}</h1>
+<p>The axes of the score leave out the worst tenth of the complete trials.</p>
+{figures}"""
 
 
 def write(folder: Path, study: optuna.Study, metric: Metric) -> None:
@@ -31,7 +40,7 @@ def write(folder: Path, study: optuna.Study, metric: Metric) -> None:
     """
     _table(study).to_csv(folder / "trials.csv", index=False)
     write_png(learning_curves(finished(study), best_of(study), metric), folder / "learning_curves.png")
-    if drawn := page(study, metric.name):
+    if drawn := page(study, metric):
         (folder / "study.html").write_text(drawn)
 
 
@@ -52,9 +61,7 @@ def learning_curves(trials: list[FrozenTrial], best: FrozenTrial | None, metric:
     ax.plot([], [], color=BLUE, linewidth=2, label="the best" if best is None else f"the best, trial {best.number}")
     known = np.concatenate([_curve(trial)[1] for trial in trials] or [np.zeros(0)])
     if len(known):
-        low, high = np.quantile(known, [EDGE, 1.0] if metric.greater_is_better else [0.0, 1 - EDGE])
-        margin = max(high - low, 1e-9) * 0.05
-        ax.set_ylim(low - margin, high + margin)
+        ax.set_ylim(*_range(known, metric, EDGE))
     ax.set(title=f"out-of-fold {metric.name} of all trials", xlabel="epoch")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False)
@@ -70,31 +77,51 @@ def _curve(trial: FrozenTrial) -> tuple[np.ndarray, np.ndarray]:
     return steps[held], scores[held]
 
 
-def page(study: optuna.Study, name: str) -> str:
-    """Optuna's own figures, one below the other, as a page that needs no network; those alone that can be drawn.
+def _range(scores: np.ndarray, metric: Metric, edge: float) -> tuple[float, float]:
+    """Of an axis that leaves out a share of the scores at their bad end, where the few off the rest are."""
+    if metric.greater_is_better:
+        low, high = np.quantile(scores, [edge, 1.0], method="lower")
+    else:
+        low, high = np.quantile(scores, [0.0, 1 - edge], method="higher")
+    margin = max(high - low, 1e-9) * 0.05
+    return float(low - margin), float(high + margin)
+
+
+def page(study: optuna.Study, metric: Metric) -> str:
+    """Optuna's own figures, one below the other, as a page that needs no network; none where trials are too few.
 
     Args:
         study: what was searched.
-        name: of the metric.
+        metric: what was searched for.
     """
     from optuna import visualization as drawn
 
-    if len(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))) < LEAST:
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) < LEAST:
         return ""
+    name = metric.name
+    low, high = _range(np.array([trial.values[0] for trial in complete]), metric, WORST)
     anova = optuna.importance.PedAnovaImportanceEvaluator()
     figures = {
-        "history": lambda: drawn.plot_optimization_history(study, target_name=name),
+        "history": lambda: drawn.plot_optimization_history(study, target_name=name).update_yaxes(range=(low, high)),
         "importances": lambda: drawn.plot_param_importances(study, evaluator=anova, target_name=name),
-        "parallel": lambda: drawn.plot_parallel_coordinate(study, target_name=name),
-        "slice": lambda: drawn.plot_slice(study, target_name=name),
+        "parallel": lambda: drawn.plot_parallel_coordinate(_within(study, low, high), target_name=name),
+        "slice": lambda: drawn.plot_slice(study, target_name=name).update_yaxes(range=(low, high)),
         "timeline": lambda: drawn.plot_timeline(study),
     }
     parts: list[str] = []
     with warnings.catch_warnings(action="ignore"):  # experimental, and ranges of one value
         for part, draw in figures.items():
             parts.append(draw().to_html(full_html=False, include_plotlyjs=not parts, div_id=part))
-    title = html.escape(study.study_name)
-    return f'<!doctype html><meta charset="utf-8"><title>{title}</title><h1>{title}</h1>' + "\n".join(parts)
+    return PAGE.format(title=html.escape(study.study_name), figures="".join(f"<div>{part}</div>\n" for part in parts))
+
+
+def _within(study: optuna.Study, low: float, high: float) -> optuna.Study:
+    """A copy in memory, of the complete trials of some values alone."""
+    near = optuna.create_study(direction=study.direction)
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    near.add_trials([trial for trial in complete if low <= trial.values[0] <= high])
+    return near
 
 
 def _table(study: optuna.Study) -> pd.DataFrame:

@@ -216,5 +216,7 @@ def _opened(url: str) -> PatientStorage:
         if kind == "postgresql":
             raise UnavailableError(f"{name}: {_line(error)}") from error
         raise StorageError(f"{name}: {_line(error)}: move it away to start a new one") from error
-    except (StorageInternalError, SQLAlchemyError, RuntimeError) as error:
+    except RuntimeError as error:  # the versions in its tables are none that Optuna knows
+        raise StorageError(f"{name} belongs to something else, or to another Optuna: name another") from error
+    except (StorageInternalError, SQLAlchemyError) as error:
         raise StorageError(f"{name}: {_line(error)}") from error

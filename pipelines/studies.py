@@ -51,7 +51,7 @@ def find(job: Job, tables: Tables, label: str) -> optuna.Study | None:
     """The study of a job; None where nothing was searched yet."""
     if not job.competition.candidate(job.model)[1].space:
         return None
-    if job.storage is None and not (job.home.mlruns / DATABASE).is_file():
+    if job.storage is None and not (job.home.mlruns / DATABASE).exists():
         return None
     try:
         return optuna.load_study(

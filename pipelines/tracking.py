@@ -70,7 +70,8 @@ def _errors_told(line: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
-        raise StorageError(f"{line} ({str(error).splitlines()[0]})") from error
+        told = getattr(error, "orig", None) or error
+        raise StorageError(f"{line} ({str(told).splitlines()[0]})") from error
 
 
 class RunningRun:
@@ -155,18 +156,18 @@ class Tracker:
     ) -> Iterator[RunningRun]:
         """A run that is FINISHED when the block ends well, KILLED when it is interrupted, FAILED otherwise.
 
-        A run that has the tags `again` already goes on.
+        A run that has the tags `again` already goes on; while several processes hold it, the last to end ends it.
         """
-        own = {**tags, "host": socket.gethostname(), "pid": str(os.getpid())}
         with _errors_told("a run cannot be started"):
             where = self.experiment(experiment)
             self._end_dead_runs(where)
             before = self._tagged(where, again, most=1) if again else []
             if before:
                 running = RunningRun(self.client, before[0])
-                self.client.update_run(running.id, status="RUNNING")
-                self.tag(running.id, own)
+                self.hold(running.id)
+                self.tag(running.id, tags)
             else:
+                own = {**tags, **_process()}
                 running = RunningRun(self.client, self.client.create_run(where, run_name=name, tags=own))
             self.client.log_batch(running.id, params=_params(params))
         try:
@@ -188,7 +189,7 @@ class Tracker:
                 self.experiment(experiment),
                 start_time=child.started,
                 run_name=child.name,
-                tags={MLFLOW_PARENT_RUN_ID: parent, "host": socket.gethostname(), "pid": str(os.getpid())},
+                tags={MLFLOW_PARENT_RUN_ID: parent, **_process()},
             )
             metrics = [
                 Metric(name, value, child.started, step)
@@ -224,9 +225,18 @@ class Tracker:
         with _errors_told(UNREADABLE):
             return _finished(self.client.get_run(id))
 
+    def hold(self, id: str) -> None:
+        """Makes a run this process's own, RUNNING until this process ends it."""
+        with _errors_told("a run cannot go on"):
+            self.client.update_run(id, status="RUNNING")
+            self.tag(id, _process())
+
     def _end(self, id: str, status: str) -> None:
+        """Ends a run, unless another process has taken it over and is alive."""
         with _errors_told("the run's end cannot be written"):
-            self.client.set_terminated(id, status)
+            tags = self.client.get_run(id).data.tags
+            if tags["pid"] == str(os.getpid()) or tags["host"] != socket.gethostname() or not alive(int(tags["pid"])):
+                self.client.set_terminated(id, status)
 
     def tag(self, id: str, tags: Mapping[str, str]) -> None:
         """Adds tags to a run."""
@@ -239,6 +249,11 @@ class Tracker:
         for run in self.client.search_runs([experiment], where):
             if not alive(int(run.data.tags.get("pid", 0))):
                 self.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _process() -> dict[str, str]:
+    """Tags that name the process to whom a run belongs."""
+    return {"host": socket.gethostname(), "pid": str(os.getpid())}
 
 
 def _params(params: Mapping[str, object]) -> list[Param]:

@@ -6,94 +6,31 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import optuna
-import torch
-from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
 
 from data.errors import PodiumError, StorageError, UnavailableError, UsageError
-from data.metrics import Metric
-from models.config import Config
-from models.crossfit import CrossFit
 from models.devices import resolve
-from models.epochs import Epoch, Told, Watch
 from models.pulse import StoppedError, Worker, stop
 from models.trials import best_of, finished, reason_of
-from models.tuning import Budget, Tuning
-from pipelines import console, fitting, keys, search_report, studies, workers
-from pipelines.checkpoints import Checkpoint
-from pipelines.competition import Candidate
+from models.tuning import Budget
+from pipelines import console, search_report, studies, workers
+from pipelines.hunt import Hunt
 from pipelines.job import Job
+from pipelines.lookout import Lookout, counts
 from pipelines.mirror import Mirror
 from pipelines.origin import tags_of
 from pipelines.presence import is_dead, own_name
 from pipelines.stages import Ingested
-from pipelines.storage import DATABASE, PatientStorage
+from pipelines.storage import DATABASE
 from pipelines.studies import BORN, STUDY
 from pipelines.tracking import Tracker, scratch
 from pipelines.workers import Crew
-from pipelines.workshop import KeptWorkshop
 
 LOOK = 1.0  # seconds between two looks at what the workers have done
-MOST_NAMED = 4  # trials under way
 ROLE = "optuna.role"  # tag of a study's own run
-
-Show = Callable[[int, str], None]  # how many trials are finished, and what there is to say
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hunt:
-    """A search under way, as one process sees it."""
-
-    job: Job
-    ingested: Ingested
-    study: optuna.Study
-    storage: PatientStorage
-    budget: Budget
-
-    @staticmethod
-    def begin(job: Job, ingested: Ingested, budget: Budget) -> Hunt:
-        """Finds or makes the study.
-
-        Raises:
-            UsageError: the candidate has no space.
-        """
-        model, candidate = job.competition.candidate(job.model)
-        if not candidate.space:
-            raise UsageError(f"{job.name} {model} has nothing to tune: give its Candidate a space")
-        resolve(job.device)
-        (candidate.recipe or job.competition.recipe).require()
-        name = studies.study_name(job, ingested.tables, ingested.label)
-        study, storage = studies.begin(job, name, candidate)
-        return Hunt(job=job, ingested=ingested, study=study, storage=storage, budget=budget)
-
-    @property
-    def model(self) -> str:
-        """The candidate's name."""
-        return self.job.competition.candidate(self.job.model)[0]
-
-    @property
-    def candidate(self) -> Candidate:
-        """What is searched."""
-        return self.job.competition.candidate(self.job.model)[1]
-
-    @property
-    def metric(self) -> Metric:
-        """What is searched for."""
-        return studies.searched_metric(self.job, self.candidate)
-
-    def run(self, worker: Worker, told: Callable[[], None], show: Watch | None = None) -> None:
-        """Runs trials in this process until the budget is used up."""
-        candidate = self.candidate
-        trials = _Trials(self, show)
-        Tuning(
-            self.study, self.storage, candidate.config, candidate.space, candidate.search,
-            self.budget, worker, told, self.job.seed,
-        ).run(trials.fit)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,13 +81,14 @@ def tune(job: Job, ingested: Ingested, budget: Budget, crew: Crew) -> Tuned:
     with tracker.run(ingested.label, title, tags | same, _params(hunt), same) as running:
         mirror = Mirror(tracker, ingested.label, running.id, study, hunt.model, metric, job.competition.metric)
         with console.counted(f"{job.name} {hunt.model}, trials", budget.trials) as show:
+            lookout = Lookout(hunt, mirror, show)
             try:
-                _alone(hunt, mirror, show) if crew.alone else _together(hunt, crew, mirror, show)
+                _alone(hunt, lookout) if crew.alone else _together(hunt, crew, lookout)
             except (KeyboardInterrupt, StoppedError):
                 console.tell(f"{len(finished(study))} finished trials are kept: the same command goes on")
                 raise
             finally:
-                mirror.update()
+                lookout.look()
         running.log(_figures(hunt))
         with scratch() as folder:
             search_report.write(folder, study, metric)
@@ -190,91 +128,14 @@ def _check_scored(job: Job, study: optuna.Study) -> None:
         raise PodiumError(f"{job.name} {job.competition.candidate(job.model)[0]}: {told}")
 
 
-def work(job: Job, ingested: Ingested, budget: Budget, name: str, session: str, share: float, parent: int) -> None:
-    """What a worker does: trials of a study that somebody else began, until its budget is used up.
-
-    Args:
-        job: what to train.
-        ingested: on what.
-        budget: of the whole search.
-        name: the study's, as whoever began it found it.
-        session: that may be stopped.
-        share: of a GPU's memory that is this worker's.
-        parent: the process without which it ends.
-
-    Raises:
-        UsageError: the data or the code of this machine are others.
-    """
-    own = studies.study_name(job, ingested.tables, ingested.label)
-    if own != name:
-        raise UsageError(f"the data or the code of this machine are others: its study is {own}, but {name} is searched")
-    if resolve(job.device).type == "cuda":
-        torch.cuda.set_per_process_memory_fraction(share)
-    worker = Worker(name=own_name(), dead=is_dead, session=session, orphaned=lambda: os.getppid() != parent)
-    Hunt.begin(job, ingested, budget).run(worker, told=lambda: None)
-
-
-class _Trials:
-    """Trains the trials of a search; the folds are encoded at the first one."""
-
-    def __init__(self, hunt: Hunt, show: Watch | None) -> None:
-        self.hunt, self.show = hunt, show
-        self.device = resolve(hunt.job.device)
-
-    @cached_property
-    def encoded(self) -> fitting.Encoded:
-        """The folds, without the one of all rows."""
-        job, candidate = self.hunt.job, self.hunt.candidate
-        candidate = replace(candidate, config=replace(candidate.config, refit=0))
-        workshop = KeptWorkshop(job.home.cache, self.device)
-        return fitting.encode(job.competition, self.hunt.ingested.tables, candidate, workshop)
-
-    def fit(self, config: Config, watch: Watch) -> CrossFit:
-        """See `models.tuning.Fit`; a trial that was cut off goes on where it was."""
-        job = self.hunt.job
-        name = f"{self.hunt.ingested.label}-{self.hunt.model}-{keys.trial_key(self.hunt.study.study_name, config)[:16]}"
-        checkpoint = Checkpoint(job.home.checkpoints / f"{name}.safetensors")
-
-        def tell(epoch: Told) -> None:
-            watch(epoch)
-            if self.show is not None:
-                self.show(epoch)
-
-        try:
-            found = fitting.fit(
-                job.competition, self.encoded, config, seed=job.seed, device=self.device, watch=tell, keep=checkpoint
-            )
-        except (KeyboardInterrupt, StoppedError, StorageError, UnavailableError, UpdateFinishedTrialError):
-            raise  # it goes on from there, or another worker does
-        except BaseException:
-            checkpoint.drop()
-            raise
-        checkpoint.drop()
-        return found
-
-
-def _alone(hunt: Hunt, mirror: Mirror, show: Show) -> None:
+def _alone(hunt: Hunt, lookout: Lookout) -> None:
     """Runs all trials in this process."""
-    warned = _Warned(hunt.study)
-    done, text = _standing(hunt)
-
-    def told() -> None:
-        nonlocal done, text
-        warned.update()
-        mirror.update()
-        done, text = _standing(hunt)
-        show(done, text)
-
-    def within(epoch: Told) -> None:
-        if isinstance(epoch, Epoch):
-            show(done, f"{text}, epoch {epoch.number}")
-
-    hunt.run(Worker(name=own_name(), dead=is_dead), told, within)
+    hunt.run(Worker(name=own_name(), dead=is_dead), lookout.look, lookout.within)
 
 
-def _together(hunt: Hunt, crew: Crew, mirror: Mirror, show: Show) -> None:
+def _together(hunt: Hunt, crew: Crew, lookout: Lookout) -> None:
     """Has workers run the trials, and looks on."""
-    warned, session = _Warned(hunt.study), uuid.uuid4().hex[:12]
+    session = uuid.uuid4().hex[:12]
     codes: list[int] = []
     failures: list[PodiumError] = []
     ended = threading.Event()
@@ -290,10 +151,7 @@ def _together(hunt: Hunt, crew: Crew, mirror: Mirror, show: Show) -> None:
     threading.Thread(target=employ, name="crew", daemon=True).start()
     try:
         while not ended.wait(LOOK):  # and not `join`: an interrupted one holds its thread for ended
-            warned.update()
-            mirror.update()
-            done, text = _standing(hunt)
-            show(done, ", ".join([text, *_running(hunt)]))
+            lookout.look(named=True)
     except KeyboardInterrupt:
         console.tell("stopping: the workers end within some seconds; a second Ctrl-C does not wait for them")
         stop(hunt.study, session)
@@ -327,45 +185,6 @@ def _environment(hunt: Hunt) -> dict[str, str]:
     found = {} if hunt.job.storage is None else {"STORAGE": hunt.job.storage}
     archives = os.environ.get("KAGGLE_ARCHIVES")
     return found if archives is None else {**found, "KAGGLE_ARCHIVES": os.path.abspath(archives)}  # noqa: PTH100
-
-
-class _Warned:
-    """Tells of every trial that fails, once."""
-
-    def __init__(self, study: optuna.Study) -> None:
-        self.study = study
-        self.told = {trial.number for trial in finished(study)}
-
-    def update(self) -> None:
-        """Tells of those that failed since."""
-        for trial in finished(self.study):
-            if trial.number not in self.told:
-                self.told.add(trial.number)
-                if trial.state is TrialState.FAIL:
-                    console.tell(f"trial {trial.number} failed: {reason_of(trial)}")
-
-
-def _standing(hunt: Hunt) -> tuple[int, str]:
-    """How many trials are finished, and what they came to."""
-    done = finished(hunt.study)
-    best = best_of(hunt.study)
-    texts = [] if best is None else [f"best {hunt.metric.name} {best.values[0]:.4f} (trial {best.number})"]
-    texts += [f"{count} {word}" for word, count in counts(done).items() if count and word != "complete"]
-    return len(done), ", ".join(texts) or "no score yet"
-
-
-def _running(hunt: Hunt) -> list[str]:
-    """The trials under way, and the last epoch that each of them told; of many, how many they are."""
-    running = hunt.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-    if len(running) > MOST_NAMED:
-        return [f"{len(running)} running"]
-    return [f"trial {trial.number} in epoch {(trial.last_step or 0) + 1}" for trial in running]
-
-
-def counts(done: list[FrozenTrial]) -> dict[str, int]:
-    """How many trials ended in which way."""
-    names = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.FAIL: "failed"}
-    return {name: sum(trial.state is state for trial in done) for state, name in names.items()}
 
 
 def _figures(hunt: Hunt) -> dict[str, float]:

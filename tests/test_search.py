@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pandas as pd
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
-from optuna.trial import TrialState
+from optuna.trial import TrialState, create_trial
 
-from data.errors import UnavailableError, UsageError
+from data.errors import StorageError, UnavailableError, UsageError
 from data.metrics import ACCURACY, LOG_LOSS
 from models.config import Loss, Optimizer, Schedule
 from models.mlp import Activation, MLPConfig
 from models.pruners import Pruner
 from models.samplers import Sampler
 from models.trials import finished
-from models.tuning import Budget, Search
-from pipelines import stages, tuning
+from models.tuning import Budget, Search, direction_of
+from pipelines import fitting, search_report, stages, tuning
 from pipelines.__main__ import cli
 from pipelines.adopting import declaration
 from pipelines.competition import find
+from pipelines.hunt import Hunt
 from pipelines.job import Job
-from pipelines.storage import open_storage
+from pipelines.storage import DATABASE, open_storage
 from pipelines.tracking import Tracker
-from pipelines.tuning import Effort, Hunt
+from pipelines.tuning import Effort
 from pipelines.workers import Crew
 
 NAME = "titanic"
@@ -133,6 +136,21 @@ def test_the_study_has_its_figures_and_table(run, home, small):
     assert {"state", "value", "seconds", "lr", "optimizer", "reason"} <= set(table)
 
 
+@pytest.mark.parametrize("metric", [LOG_LOSS, ACCURACY])
+def test_a_trial_far_off_the_rest_does_not_flatten_the_figures(metric):
+    study = optuna.create_study(direction=direction_of(metric))
+    off = -90 if metric.greater_is_better else 90
+    for value in [0.5, 0.6, off, *np.linspace(0.3, 0.4, 12)]:
+        study.add_trial(create_trial(params={"lr": 0.1}, distributions={"lr": FloatDistribution(0, 1)}, value=value))
+    figures = re.split(r'id="(history|importances|parallel|slice|timeline)"', search_report.page(study, metric))
+    drawn = dict(zip(figures[1::2], figures[2::2], strict=True))
+    assert str(float(off)) not in drawn["parallel"]
+    ((low, high),) = {
+        tuple(map(float, pair)) for pair in re.findall(r'"range":\[([-.\d]+),([-.\d]+)\]', drawn["history"])
+    }
+    assert 0.25 < low < high < 0.65
+
+
 def test_failed_and_pruned_trials_are_shown_with_their_reason(run, home, small, monkeypatch):
     space = {"width": CategoricalDistribution([16, 10**13])}
     monkeypatch.setitem(find(NAME).candidates, "mlp", replace(small, space=space, search=Search(startup=3)))
@@ -149,7 +167,7 @@ def test_a_search_without_a_score_is_an_error(run, home, small, monkeypatch):
     def fails(*_, **__):
         raise ValueError("nothing works")
 
-    monkeypatch.setattr(tuning.fitting, "fit", fails)
+    monkeypatch.setattr(fitting, "fit", fails)
     code, _, err = run("tune", NAME, "--trials", "2")
     assert code == 70
     assert "none of 2 trials came to a score; the last one: nothing works" in err.splitlines()[-1]
@@ -253,6 +271,14 @@ def test_what_makes_no_sense_is_one_line(run, arguments, code, words):
     assert words in err.splitlines()[-1]
     assert "secret" not in err
     assert "Traceback" not in err
+
+
+def test_a_folder_in_the_place_of_the_database_is_told(run, home):
+    (home.mlruns / DATABASE).mkdir(parents=True)
+    for command in ("adopt", "tune"):
+        code, _, err = run(command, "titanic")
+        assert code == StorageError.exit_code
+        assert "unable to open database file" in err
 
 
 def test_a_worker_refuses_a_study_of_other_data_or_code(run):

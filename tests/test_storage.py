@@ -11,6 +11,7 @@ import pytest
 from data.errors import StorageError, UnavailableError, UsageError
 from pipelines import storage
 from pipelines.storage import DATABASE, open_storage
+from pipelines.tracking import Tracker
 from tests.clusters import free_port, postgresql
 
 
@@ -54,6 +55,12 @@ def test_a_damaged_database_is_told_in_one_line(tmp_path):
     (tmp_path / DATABASE).write_bytes(b"no database at all, but long enough to be taken for one" * 99)
     with pytest.raises(StorageError, match=r"optuna\.db: file is not a database"):
         open_storage(None, tmp_path)
+
+
+def test_a_database_of_something_else_is_refused(home):
+    Tracker(home.mlruns)
+    with pytest.raises(StorageError, match="belongs to something else"):
+        open_storage(f"sqlite:///{home.mlruns / 'mlflow.db'}", home.mlruns)
 
 
 def test_a_locked_database_is_waited_for(tmp_path, monkeypatch, capsys):

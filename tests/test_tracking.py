@@ -51,6 +51,18 @@ def test_a_run_is_found_by_its_key_once_it_is_finished(tracker, tmp_path):
     assert [(metric.step, metric.value) for metric in history] == [(1, 0.5), (2, 0.75)]
 
 
+def test_a_run_that_two_processes_hold_is_ended_by_the_last(tracker):
+    same = {"study": "s"}
+    with subprocess.Popen(["sleep", "60"]) as other:
+        with tracker.run("toy", "tune", same, {}, again=same) as running:
+            tracker.client.set_tag(running.id, "pid", str(other.pid))  # it went on with the run, too
+        assert status_of(tracker, running.id) == "RUNNING"
+        other.kill()
+    with tracker.run("toy", "tune", same, {}, again=same) as again:
+        assert again.id == running.id
+    assert status_of(tracker, running.id) == "FINISHED"
+
+
 def test_a_thousand_metrics_and_more_are_written(tracker):
     with tracker.run("toy", "mlp", {"key": "k"}, {}) as running:
         for step in range(1100):
