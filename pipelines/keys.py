@@ -12,6 +12,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
+from functools import cache
+from pathlib import Path
 
 from optuna.distributions import distribution_to_json
 
@@ -23,6 +25,8 @@ from pipelines.home import REPOSITORY
 INGESTED = ("schema", "split")
 TRAINED = ("metric",)  # beside what was ingested, and the recipe
 UNTRAINED = ("space", "search")  # of a candidate
+
+ROOMS = ("data", "features", "models", "submissions", "pipelines")
 
 Setting = str | int | float | bool | None
 
@@ -44,7 +48,7 @@ def train_key(
         ingest_key(name, data_hash),
         rooms_source("features", "models"),
         parts_source(name, TRAINED, model),
-        syntax((FOLDER.parent / "fitting.py").read_text()),
+        syntax(sources_of(FOLDER.parent)["fitting.py"]),
         *(model, type(config).__name__, *said, f"seed={seed}", f"device={device}", *origins),
     )
 
@@ -74,7 +78,7 @@ def array_key(device: str) -> str:
 
 def blend_key(blended: Sequence[str]) -> str:
     """The key of a blend of trainings, from their keys."""
-    return _digest("blend", *blended, syntax((REPOSITORY / "submissions" / "blend.py").read_text()))
+    return _digest("blend", *blended, syntax(sources_of(REPOSITORY / "submissions")["blend.py"]))
 
 
 def settings(config: Config) -> dict[str, Setting]:
@@ -95,16 +99,26 @@ def _plain(value: object) -> Setting:
     raise TypeError(f"a config's field is a number, a text, an enum, some of them or a metric, but got {value!r}")
 
 
+@cache
+def sources_of(folder: Path) -> dict[str, str]:
+    """The files of code at a folder's own depth by their names, as they were when this process began.
+
+    What a process has loaded no edit changes, and its results are filed under what it has loaded.
+    """
+    return {path.name: path.read_text() for path in sorted(folder.glob("*.py"))}
+
+
 def rooms_source(*rooms: str) -> str:
     """The syntax of all files at the rooms' own depth."""
-    paths = sorted(path for room in rooms for path in (REPOSITORY / room).glob("*.py"))
-    return "\n".join(f"{path.parent.name}/{path.name} {syntax(path.read_text())}" for path in paths)
+    files = [(room, name, source) for room in sorted(rooms) for name, source in sources_of(REPOSITORY / room).items()]
+    return "\n".join(f"{room}/{name} {syntax(source)}" for room, name, source in files)
 
 
 def parts_source(name: str, parts: tuple[str, ...], model: str | None = None) -> str:
     """The syntax of some arguments of a competition's declaration, of all that they reach, and of shared helpers."""
-    helpers = "\n".join(syntax(path.read_text()) for path in sorted(FOLDER.glob("_[!_]*.py")))
-    return reached((FOLDER / f"{name}.py").read_text(), parts, model) + helpers
+    sources = sources_of(FOLDER)
+    helpers = [syntax(source) for file, source in sources.items() if file.startswith("_") and not file.startswith("__")]
+    return reached(sources[f"{name}.py"], parts, model) + "\n".join(helpers)
 
 
 def syntax(source: str) -> str:
@@ -197,6 +211,10 @@ def _without_docstrings(module: ast.Module) -> ast.Module:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     return module
+
+
+for _folder in (*(REPOSITORY / room for room in ROOMS), FOLDER):
+    sources_of(_folder)
 
 
 def _digest(*parts: str) -> str:

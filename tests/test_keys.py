@@ -126,12 +126,28 @@ def test_an_edit_in_a_room_reaches_the_stages_that_may_import_it(
         (tmp_path / name / "code.py").write_text("value = 1\n")
     monkeypatch.setattr(keys, "REPOSITORY", tmp_path)
     code = tmp_path / room / "code.py"
-    before = keys.ingest_key("titanic", "d"), train_key()
-    code.write_text("value = 1  # said better\n")
-    assert (keys.ingest_key("titanic", "d"), train_key()) == before
-    code.write_text("value = 2\n")
-    after = keys.ingest_key("titanic", "d"), train_key()
+
+    def keys_after(source: str) -> tuple[str, str]:
+        code.write_text(source)
+        keys.sources_of.cache_clear()  # as another process would begin
+        return keys.ingest_key("titanic", "d"), train_key()
+
+    before = keys_after("value = 1\n")
+    assert keys_after("value = 1  # said better\n") == before
+    after = keys_after("value = 2\n")
     assert (before[0] != after[0], before[1] != after[1]) == (ingests_again, trains_again)
+    keys.sources_of.cache_clear()
+
+
+def test_an_edit_changes_no_key_of_a_process_that_has_begun(tmp_path, monkeypatch):
+    for name in ("data", "features", "models"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(keys, "REPOSITORY", tmp_path)
+    code = tmp_path / "models" / "mlp.py"
+    code.write_text("value = 1\n")
+    before = train_key()
+    code.write_text("value = 2\n")
+    assert train_key() == before
 
 
 def test_settings_are_plain_values():
@@ -154,6 +170,8 @@ def test_helpers_that_competitions_share_count_for_all(tmp_path, monkeypatch):
     before = train_key("toy")
     helper = tmp_path / "competitions" / "_help.py"
     helper.write_text("value = 1\n")
+    keys.sources_of.cache_clear()
     first = train_key("toy")
     helper.write_text("value = 2\n")
+    keys.sources_of.cache_clear()
     assert len({before, first, train_key("toy")}) == 3
