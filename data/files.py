@@ -24,15 +24,23 @@ def beside(path: Path, overwrite: bool = True) -> Iterator[Path]:
     remove(part)  # a dead process may have had our number
     try:
         yield part
-        if part.is_dir() and path.is_dir():
-            return
-        if overwrite or part.is_dir():
+        if part.is_dir():
+            _move(part, path)
+        elif overwrite:
             part.replace(path)
         else:
             with suppress(FileExistsError):
                 os.link(part, path)
     finally:
         remove(part)
+
+
+def _move(folder: Path, path: Path) -> None:
+    try:
+        folder.rename(path)
+    except OSError:
+        if not path.is_dir():
+            raise
 
 
 def sweep(folder: Path) -> None:

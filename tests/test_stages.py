@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 
@@ -63,6 +65,21 @@ def test_a_damaged_cache_is_made_anew(job, damage):
     after = stages.ingest(job).tables
     assert after.train.equals(before.train)
     assert path.read_bytes() == content
+
+
+def test_processes_that_come_at_once_read_the_files_once(job, monkeypatch):
+    reads, barrier = [], threading.Barrier(4)
+    monkeypatch.setattr(stages, "read", lambda *given, read=stages.read: reads.append(1) or read(*given))
+
+    def ingest(_: int) -> str:
+        barrier.wait()
+        return stages.ingest(job).tables.fold_hash
+
+    raw = stages.locate(job)
+    monkeypatch.setattr(stages, "locate", lambda _: raw)
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(ingest, range(4)))) == 1
+    assert len(reads) == 1
 
 
 def test_damaged_predictions_are_made_anew(job):
