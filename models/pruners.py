@@ -21,6 +21,7 @@ from models.trials import FOLD_SCORES, best_of
 WARMUP = 1 / 3  # share of the epochs that median, patient and Wilcoxon let pass
 LEAST_TRIALS = 5  # that the median is one of
 FRESH = 2.0  # seconds that a snapshot of the other trials holds
+LEAST_FOLDS = 5  # with fewer, Wilcoxon's test never comes below `MOST_P`
 MOST_P = 0.05  # of a trial that is as good as the best one
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -12,10 +11,12 @@ import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from models.cma import CmaSampler
-from models.trials import SURPLUS, place_of, whole
+from models.trials import FIRST, SURPLUS, place_of, whole
+
+MOST_COMBINATIONS = 1_000_000  # of a grid
 
 Space = Mapping[str, BaseDistribution]  # by the names of a config's fields
 
@@ -88,13 +89,15 @@ class Grid(BaseSampler):
     ) -> dict[str, Any]:
         """The first combination that no trial has."""
         values = grid_of(self.space)
-        combinations = list(itertools.product(*values.values()))
-        tried = [other for other in whole(study) if SURPLUS not in other.user_attrs]
-        taken = {_rounded(tuple(other.params.get(name) for name in values)) for other in tried}
-        for place in np.random.default_rng(self.seed).permutation(len(combinations)):
-            if _rounded(combinations[place]) not in taken:
-                return dict(zip(values, combinations[place], strict=True))
-        return dict(zip(values, combinations[0], strict=True))  # all are taken
+        shape = tuple(map(len, values.values()))
+        taken = set(combinations_of(study, self.space))
+        found: dict[str, Any] = {}
+        for place in np.random.default_rng(self.seed).permutation(math.prod(shape)):
+            at = np.unravel_index(place, shape)
+            found = {name: values[name][each] for name, each in zip(values, at, strict=True)}
+            if _rounded(found.values()) not in taken:
+                break
+        return found
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
@@ -103,7 +106,17 @@ class Grid(BaseSampler):
         return RandomSampler(self.seed).sample_independent(study, trial, param_name, param_distribution)
 
 
-def _rounded(values: tuple[Any, ...]) -> tuple[Any, ...]:
+def combinations_of(study: optuna.Study, space: Space) -> list[tuple[Any, ...]]:
+    """The combination of each trial of a study, those apart that never began, and that run another's again."""
+    begun = [
+        trial
+        for trial in whole(study)
+        if trial.state is not TrialState.WAITING and SURPLUS not in trial.user_attrs and FIRST not in trial.user_attrs
+    ]
+    return [_rounded(trial.params.get(name) for name in space) for trial in begun]
+
+
+def _rounded(values: Iterable[Any]) -> tuple[Any, ...]:
     return tuple(float(f"{value:.9g}") if isinstance(value, float) else value for value in values)
 
 
@@ -134,9 +147,13 @@ def grid_of(space: Space) -> dict[str, Sequence[Any]]:
     """Every value of every field.
 
     Raises:
-        ValueError: a field is a float without a step.
+        ValueError: a field is a float without a step, or there are more than `MOST_COMBINATIONS`.
     """
-    return {name: _values(name, distribution) for name, distribution in space.items()}
+    found = {name: _values(name, distribution) for name, distribution in space.items()}
+    size = math.prod(map(len, found.values()))
+    if size > MOST_COMBINATIONS:
+        raise ValueError(f"a grid has {MOST_COMBINATIONS:,} combinations at most, but got {size:,}")
+    return found
 
 
 def grid_size(space: Space) -> int:

@@ -32,7 +32,7 @@ from models.crossfit import CrossFit
 from models.epochs import Epoch, Told, Watch
 from models.pruners import Pruner, Snapshot, build_pruner, worse_in_folds
 from models.pulse import GRACE, Pulse, StoppedError, Worker
-from models.samplers import Sampler, Space, build_sampler, grid_of, grid_size
+from models.samplers import Sampler, Space, build_sampler, combinations_of, grid_of, grid_size
 from models.selection import DivergedError
 from models.trials import abandon, is_finished, release, repair
 
@@ -84,16 +84,16 @@ def check_space(config: Config, space: Space, search: Search) -> None:
     Raises:
         ValueError: it names no field of the config, or leaves out the declared value.
     """
-    names = {field.name for field in fields(config)}
+    types = {field.name: str(field.type) for field in fields(config)}
     for name, distribution in space.items():
-        if name not in names:
+        if name not in types:
             raise ValueError(f"a space has the fields of {type(config).__name__}, but got {name!r}")
         if name in FIXED:
             raise ValueError(f"a space leaves out what says how trials are scored, but got {name!r}")
         if not isinstance(distribution, BaseDistribution):
             raise ValueError(f"a space holds Optuna's distributions, but got {name}={distribution!r}")
         value = plain(getattr(config, name))
-        _check_kind(name, getattr(config, name), distribution)
+        _check_kind(name, types[name], getattr(config, name), distribution)
         try:
             inside = distribution._contains(distribution.to_internal_repr(value))
         except (TypeError, ValueError):
@@ -104,9 +104,9 @@ def check_space(config: Config, space: Space, search: Search) -> None:
         grid_of(space)
 
 
-def _check_kind(name: str, value: Any, distribution: BaseDistribution) -> None:
-    """Refuses a distribution of what a field can never be."""
-    if type(value) is int and isinstance(distribution, FloatDistribution):
+def _check_kind(name: str, kind: str, value: Any, distribution: BaseDistribution) -> None:
+    """Refuses a distribution of what a field can never be; `kind` is its type as it is written."""
+    if kind.removesuffix(" | None") == "int" and isinstance(distribution, FloatDistribution):
         raise ValueError(f"whole numbers are drawn from an IntDistribution, but got {name}={distribution}")
     if not isinstance(distribution, CategoricalDistribution):
         return
@@ -181,9 +181,11 @@ class Tuning:
         self.config, self.worker = search.config(config), worker
         self.trials = budget.trials
         if search.sampler is Sampler.GRID:
-            self.trials = min(self.trials or grid_size(space), grid_size(space))
+            begun = combinations_of(study, space)
+            last = grid_size(space) + len(begun) - len(set(begun))  # other samplers may have drawn some of them twice
+            self.trials = min(self.trials or last, last)
         self.deadline = math.inf if budget.seconds is None else time.monotonic() + budget.seconds
-        self.epochs = int(getattr(space.get("epochs"), "high", config.epochs))
+        self.epochs = _most_epochs(space.get("epochs"), config)
         study.sampler = build_sampler(search.sampler, space, search.startup, seed, defaults_of(config, space))
         study.pruner = build_pruner(search.pruner, self.epochs)
         self._suspected: set[int] = set()
@@ -325,6 +327,13 @@ class Tuning:
             prunes = trial.should_prune()
         if prunes:
             raise TrialPruned
+
+
+def _most_epochs(distribution: BaseDistribution | None, config: Config) -> int:
+    """The epochs of the longest trial."""
+    if isinstance(distribution, CategoricalDistribution):
+        return max(int(choice) for choice in distribution.choices if isinstance(choice, int))
+    return int(getattr(distribution, "high", config.epochs))
 
 
 def line_of(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from data.splits import Split
 from features.recipe import Recipe
 from models.config import Config
 from models.losses import outputs_of
+from models.pruners import LEAST_FOLDS, Pruner
 from models.samplers import Space
 from models.tuning import Search, check_space
 from submissions.layout import Layout
@@ -67,9 +68,7 @@ class Competition:
             if not isinstance(part, wanted):
                 raise ValueError(f"takes a {wanted.__name__}, but got {part!r}")
         for name, candidate in self.candidates.items():
-            if not re.fullmatch(r"\w+", name):
-                raise ValueError(f"a candidate's name is made of letters, digits and _, but got {name!r}")
-            outputs_of(candidate.config.loss, len(self.schema.classes))
+            self._check_candidate(name, candidate)
         for name in (*self.blend, *self.full):
             if name not in self.candidates:
                 raise ValueError(f"blends candidates, which are {', '.join(self.candidates)}, but got {name!r}")
@@ -77,6 +76,13 @@ class Competition:
             raise ValueError(f"searches no trials or some, but got {self.trials=}")
         if self.split.group is not None and self.split.group not in self.schema.names:
             raise ValueError(f"the split's group is a column of the schema, but got {self.split.group!r}")
+
+    def _check_candidate(self, name: str, candidate: Candidate) -> None:
+        if not re.fullmatch(r"\w+", name):
+            raise ValueError(f"a candidate's name is made of letters, digits and _, but got {name!r}")
+        outputs_of(candidate.config.loss, len(self.schema.classes))
+        if candidate.search.pruner is Pruner.WILCOXON and self.split.folds < LEAST_FOLDS:
+            raise ValueError(f"WILCOXON takes {LEAST_FOLDS} folds or more to tell, but got {self.split.folds}")
 
     def candidate(self, model: str | None) -> tuple[str, Candidate]:
         """The candidate of a name, or the default, with its name.

@@ -9,6 +9,8 @@ import pytest
 import pipelines.competitions
 from data.errors import UsageError
 from data.splits import Split
+from models.pruners import Pruner
+from models.tuning import Search
 from pipelines import competition
 from pipelines.competition import find, names
 
@@ -61,3 +63,11 @@ def test_a_group_that_is_no_column_and_a_competition_without_candidates_are_refu
         replace(titanic, split=Split(group="Family"))
     with pytest.raises(ValueError, match="one candidate or more"):
         replace(titanic, candidates={})
+
+
+def test_wilcoxons_test_is_refused_where_its_folds_can_never_tell():
+    titanic = find("titanic")
+    pruned = {"mlp": replace(titanic.candidates["mlp"], search=Search(pruner=Pruner.WILCOXON))}
+    replace(titanic, candidates=pruned)
+    with pytest.raises(ValueError, match="5 folds or more"):
+        replace(titanic, candidates=pruned, split=Split(folds=4), blend=(), full=())

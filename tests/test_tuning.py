@@ -110,6 +110,14 @@ def test_a_grid_tries_every_combination_once_and_ends(search):
     assert len(seen) == len(study.trials) == 3 * 5 * 5
 
 
+def test_a_grid_goes_on_from_another_sampler_to_every_combination(search):
+    space = {"width": IntDistribution(8, 11), "depth": IntDistribution(1, 3)}
+    drawn = params_of(search(12, space=space))
+    assert len({tuple(each.items()) for each in drawn}) < 12
+    study = search(30, sampler=Sampler.GRID, space=space)
+    assert len({tuple(each.items()) for each in params_of(study)}) == 12
+
+
 @pytest.mark.parametrize("sampler", [Sampler.RANDOM, Sampler.GRID])
 def test_hyperbands_brackets_draw_no_settings_twice(search, sampler):
     space = {"width": IntDistribution(8, 11), "depth": IntDistribution(1, 3)} if sampler is Sampler.GRID else SPACE
@@ -400,6 +408,16 @@ def test_a_space_that_cannot_be_searched_is_refused(space, words):
 def test_a_grid_of_floats_without_a_step_is_refused():
     with pytest.raises(ValueError, match="a step"):
         check_space(CONFIG, SPACE, Search(sampler=Sampler.GRID))
+
+
+def test_a_grid_that_nobody_would_live_to_see_is_refused():
+    space = {"width": IntDistribution(1, 3000), "batch": IntDistribution(1, 3000)}
+    with pytest.raises(ValueError, match="1,000,000 combinations at most, but got 9,000,000"):
+        check_space(CONFIG, space, Search(sampler=Sampler.GRID))
+
+
+def test_a_field_of_numbers_that_is_declared_as_zero_is_drawn_from_numbers():
+    check_space(replace(CONFIG, weight_decay=0), {"weight_decay": FloatDistribution(0, 1)}, Search())
 
 
 def test_settings_are_applied_as_one_would_write_them():
