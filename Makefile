@@ -41,7 +41,7 @@ adopt: $(STAMP)  ## print the best settings of a model of C as Python, to be dec
 	@$(NEEDS_C)$(RUN) adopt $(C) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 ablate: $(STAMP)  ## compare all values of one setting of C: OVER=optimizer
-	@$(NEEDS_C)$(RUN) ablate $(C) --over $(OVER) $(OF)
+	@$(NEEDS_C)$(if $(OVER),,$(error say which setting: make $@ C=$(C) OVER=optimizer))$(RUN) ablate $(C) --over $(OVER) $(OF)
 
 submit: $(STAMP)  ## write the submission of C
 	@$(NEEDS_C)$(RUN) submit $(C) $(OF)
@@ -50,7 +50,7 @@ check: $(STAMP)  ## list every fault in the raw files of C
 	@$(NEEDS_C)$(RUN) check $(C) $(ARGS)
 
 repeat: $(STAMP)  ## cross-validate C over ten other splits: is a score luck?
-	@$(NEEDS_C)$(RUN) repeat $(C) $(if $(MODEL),--model $(MODEL)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+	@$(NEEDS_C)$(RUN) repeat $(C) $(OF)
 
 leaks: $(STAMP)  ## measure how much folds that tear the kin of C apart would flatter
 	@$(NEEDS_C)$(RUN) leaks $(C) $(if $(MODEL),--model $(MODEL)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)

@@ -69,7 +69,9 @@ def run(
     from pipelines.tuning import Effort
     from pipelines.workers import Crew
 
-    job = job_of(name, home, model=model, seed=seed, device=device, again=again, full=full, storage=storage)
+    job = job_of(
+        name, home, model=model, seed=seed, device=device, again=again, full=full, storage=storage, declared=trials == 0
+    )
     effort = Effort(trials=trials, minutes=minutes, crew=Crew(workers=workers, backend=backend, address=address))
     trained = train_and_blend(job, effort)
     chosen = best(job.competition.metric, trained)
@@ -163,6 +165,7 @@ def repeat(
     times: Annotated[int, typer.Option(min=1, help="How many seeds, counted from the first.")] = 10,
     first: Annotated[int, typer.Option(min=0, help="The first seed.")] = 0,
     tuned: Annotated[bool, typer.Option("--tuned", help="Beside the best settings that a search found.")] = False,
+    seed: Annotated[int, typer.Option(help="That of the search, with --tuned.")] = 0,
     model: Model = None,
     device: Device = "auto",
     storage: Storage = None,
@@ -175,7 +178,7 @@ def repeat(
     from pipelines.repeat import versus
     from pipelines.workshop import KeptWorkshop
 
-    job = job_of(name, home, model=model, storage=storage)
+    job = job_of(name, home, model=model, seed=seed, storage=storage)
     seeds = range(first, first + times)
     job_of(name, home, seed=seeds[-1])  # refuses what is no seed
     metric, where = job.competition.metric.name, resolve(device)
@@ -267,7 +270,7 @@ def cli(arguments: list[str] | None = None) -> int:
         _show(error, str(error))
         return error.exit_code
     except OSError as error:
-        _show(error, f"{error.filename or 'a file'}: {error.strerror or error}")
+        _show(error, (f"{error.filename}: " if error.filename else "") + str(error.strerror or error))
         return 74  # EX_IOERR
     except (KeyboardInterrupt, typer.Abort) as error:
         _show(error, "interrupted; the same command goes on where it can")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -30,6 +31,13 @@ from pipelines.stages import Ingested
 from pipelines.tracking import Child, Tracker, scratch
 from pipelines.workshop import KeptWorkshop
 
+KINDS = {  # of a config's fields: the types of their values, and how they are called
+    "bool": ((bool,), "true and false"),
+    "int": ((int,), "whole numbers"),
+    "float": ((int, float), "numbers"),
+}
+MOST_COLORS = 10  # values that are told apart by them; more go from dark to light
+MOST_BESIDE = 16  # values in a column of the legend
 MOST_TIMES_BEST = 3.0  # times the least loss at which the axis of losses ends
 
 
@@ -56,7 +64,8 @@ def values_of(config: Config, over: str, wanted: str | None) -> list[Any]:
     Raises:
         UsageError: no such field, no such value, or none at all.
     """
-    names = [field.name for field in fields(config)]
+    types = {field.name: str(field.type) for field in fields(config)}
+    names = list(types)
     if over not in names:
         near = difflib.get_close_matches(over, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
@@ -65,26 +74,29 @@ def values_of(config: Config, over: str, wanted: str | None) -> list[Any]:
     if wanted is None:
         if isinstance(declared, Enum):
             return list(type(declared))
-        raise UsageError(f"{over}={plain(declared)} is no enum: say which values to compare, as in --values 0.1,0.2")
-    return [_read(over, declared, text.strip()) for text in wanted.split(",")]
+        told = f"{over}={plain(declared)} is no enum: say which values to compare"
+        raise UsageError(f'{told}, as with ARGS="--values 0.1,0.2"')
+    return [_read(over, types[over], declared, text.strip()) for text in wanted.split(",")]
 
 
-def _read(over: str, declared: Any, text: str) -> Any:
-    """A value as it is written in Python or JSON; what is no value of the field's kind is refused."""
-    kind = type(declared)
-    if isinstance(declared, Enum) and text in [each.value for each in kind]:
-        return kind(text)
+def _read(over: str, kind: str, declared: Any, text: str) -> Any:
+    """A value as it is written in Python or JSON; what is no value of the field's type is refused."""
+    if isinstance(declared, Enum):
+        known = {each.value: each for each in type(declared)}
+        if text in known:
+            return known[text]
+        raise UsageError(f"{over} takes {', '.join(known)}, but got {text!r}")
     try:
         value = json.loads(text.lower().replace("none", "null"))
     except ValueError:
         value = text
-    whole, number = type(value) is int, type(value) in (int, float)
-    fits = {bool: type(value) is bool, int: whole, float: number, type(None): number}
-    if value is None or fits.get(kind, False):
+    plain_kind = kind.removesuffix(" | None")
+    if plain_kind not in KINDS:
+        raise UsageError(f"values of {over} cannot be written here: compare them as candidates of the competition")
+    types, named = KINDS[plain_kind]
+    if type(value) in types or (value is None and plain_kind != kind):
         return value
-    named = {int: "whole numbers", float: "numbers", type(None): "numbers", bool: "true and false"}
-    takes = ", ".join(each.value for each in kind) if isinstance(declared, Enum) else named.get(kind, "no values here")
-    raise UsageError(f"{over} takes {takes}, but got {text!r}")
+    raise UsageError(f"{over} takes {named}{' and none' * (plain_kind != kind)}, but got {text!r}")
 
 
 def ablate(job: Job, ingested: Ingested, over: str, wanted: str | None) -> str:
@@ -160,9 +172,10 @@ def curves(cases: Sequence[Case], over: str, metric: Metric) -> Figure:
     """Train loss and out-of-fold score by epoch, a line a value; the axes leave out what is far off the rest."""
     figure = Figure(figsize=(1.4 * report.SIZE[0], report.SIZE[1]), layout="constrained")
     left, right = figure.subplots(1, 2)
+    shades = colormaps["viridis"](np.linspace(0, 0.95, len(cases)))
     for number, case in enumerate(cases):
         numbers = [epoch.number for epoch in case.history]
-        color = f"C{number}"
+        color = f"C{number}" if len(cases) <= MOST_COLORS else shades[number]
         left.plot(numbers, [epoch.train_loss for epoch in case.history], color=color)
         right.plot(numbers, [epoch.score for epoch in case.history], color=color, label=str(case.value))
     losses = [epoch.train_loss for case in cases for epoch in case.history if math.isfinite(epoch.train_loss)]
@@ -170,7 +183,8 @@ def curves(cases: Sequence[Case], over: str, metric: Metric) -> Figure:
         left.set_yscale("log")
     left.set(title="train loss", xlabel="epoch")
     right.set(title=f"out-of-fold {metric.name}", xlabel="epoch")
-    right.legend(frameon=False, title=over)
+    columns = math.ceil(len(cases) / MOST_BESIDE)
+    figure.legend(frameon=False, title=over, loc="outside right center", ncols=columns)
     for ax in (left, right):
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     report.quiet(np.array([left, right]))

@@ -100,9 +100,9 @@ def closing_of_search(tuned: Tuned) -> str:
             lines[job.competition.metric.name] = f"{own} in that trial" + (f"; {theirs} as declared" if theirs else "")
         config = applied(hunt.candidate.config, best.params)
         lines["settings"] = ", ".join(f"{name}={plain(getattr(config, name))}" for name in best.params)
-        wanted = f" MODEL={hunt.model}" + f" SEED={job.seed}" * (job.seed != 0)
+        wanted = f"C={job.name} MODEL={hunt.model}" + f" SEED={job.seed}" * (job.seed != 0)
         place = ", with the same STORAGE" * (job.storage is not None)
-        lines["next"] = f"make {job.name}{wanted} trains them; make adopt C={job.name}{wanted} prints them{place}"
+        lines["next"] = f"make submit {wanted} trains them; make adopt {wanted} prints them{place}"
     return _columns(lines) + (f"\n{TWIN_WARNING}" if hunt.ingested.tables.source is Source.TWIN else "")
 
 

@@ -46,13 +46,34 @@ class Hunt:
         Raises:
             UsageError: the candidate has no space.
         """
-        model, candidate = job.competition.candidate(job.model)
-        if not candidate.space:
-            raise UsageError(f"{job.name} {model} has nothing to tune: give its Candidate a space")
+        candidate = job.competition.candidate(job.model)[1]
+        studies.check_tunable(job)
         resolve(job.device)
         (candidate.recipe or job.competition.recipe).require()
         name = studies.study_name(job, ingested.tables, ingested.label)
         study, storage = studies.begin(job, name, candidate)
+        return Hunt(job=job, ingested=ingested, study=study, storage=storage, budget=budget)
+
+    @staticmethod
+    def join(job: Job, ingested: Ingested, budget: Budget, name: str, born: str) -> Hunt:
+        """Finds a study that somebody else began.
+
+        Args:
+            job: what to train.
+            ingested: on what.
+            budget: of the whole search.
+            name: the study's.
+            born: the mark of its birth.
+
+        Raises:
+            UsageError: the data or the code of this machine are others.
+            UnavailableError: the study does not lie in the storage that is reached from here.
+        """
+        own = studies.study_name(job, ingested.tables, ingested.label)
+        if own != name:
+            told = f"its study is {own}, but {name} is searched"
+            raise UsageError(f"the data or the code of this machine are others: {told}")
+        study, storage = studies.join(job, name, born)
         return Hunt(job=job, ingested=ingested, study=study, storage=storage, budget=budget)
 
     @property
@@ -80,28 +101,19 @@ class Hunt:
         ).run(trials.fit)  # fmt: skip
 
 
-def work(job: Job, ingested: Ingested, budget: Budget, name: str, session: str, share: float, parent: int) -> None:
+def work(hunt: Hunt, session: str, share: float, parent: int) -> None:
     """What a worker does: trials of a study that somebody else began, until its budget is used up.
 
     Args:
-        job: what to train.
-        ingested: on what.
-        budget: of the whole search.
-        name: the study's, as whoever began it found it.
+        hunt: what it joined.
         session: that may be stopped.
         share: of a GPU's memory that is this worker's.
         parent: the process without which it ends.
-
-    Raises:
-        UsageError: the data or the code of this machine are others.
     """
-    own = studies.study_name(job, ingested.tables, ingested.label)
-    if own != name:
-        raise UsageError(f"the data or the code of this machine are others: its study is {own}, but {name} is searched")
-    if resolve(job.device).type == "cuda":
+    if resolve(hunt.job.device).type == "cuda":
         torch.cuda.set_per_process_memory_fraction(share)
     worker = Worker(name=own_name(), dead=is_dead, session=session, orphaned=lambda: os.getppid() != parent)
-    Hunt.begin(job, ingested, budget).run(worker, told=lambda: None)
+    hunt.run(worker, told=lambda: None)
 
 
 class _Trials:

@@ -21,6 +21,7 @@ class Job:
     seed: int = 0
     device: str = "auto"
     again: bool = False  # train even where a finished run is found
+    declared: bool = False  # train the declared settings, whatever a search found
     storage: str | None = None  # the address of the searches' database; None: the home's own
 
     def __post_init__(self) -> None:

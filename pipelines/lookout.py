@@ -34,7 +34,11 @@ class Lookout:
 
         Args:
             named: whether the trials under way are named, too.
+
+        Raises:
+            StorageError: the study is gone.
         """
+        self.hunt.storage.require()
         trials = self.hunt.study.get_trials(deepcopy=False)
         done = [trial for trial in trials if is_finished(trial)]
         for trial in done:

@@ -33,7 +33,12 @@ def job_of(name, home, **wanted):  # type: ignore[no-untyped-def]  # typed by Jo
     from pipelines.home import Home
     from pipelines.job import Job
 
-    wanted["storage"] = wanted.get("storage") or None  # make hands on what is empty, too
+    if wanted.get("storage"):
+        from pipelines.storage import located
+
+        wanted["storage"] = located(wanted["storage"])
+    else:
+        wanted["storage"] = None  # make hands on what is empty, too
     return Job(name=name, home=Home(home.resolve()) if home else Home(), **wanted)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from scipy.stats import ttest_rel
 
-from data.errors import UnavailableError, UsageError
+from data.errors import UsageError
 from data.metrics import Metric
 from data.tables import Tables
 from features.recipe import Workshop
@@ -48,15 +48,14 @@ def versus(job: Job, ingested: Ingested, seeds: range, device: torch.device, wor
 
     Raises:
         UnavailableError: nothing was searched.
-        UsageError: a seed is that of the search.
+        UsageError: a seed is that of the search, or there is nothing to search.
     """
     competition = job.competition
     model, candidate = competition.candidate(job.model)
-    chosen = studies.choose(job, ingested.tables, ingested.label)
-    if not chosen.tags:
-        raise UnavailableError(f"{job.name} {model} has no finished trial: make tune C={job.name} MODEL={model}")
-    if {job.seed, competition.split.seed} & set(seeds):
-        raise UsageError(f"the search saw seed {job.seed}: take others, as in --first 1000")
+    chosen = studies.choose_tuned(job, ingested.tables, ingested.label)
+    for seed in (job.seed, competition.split.seed):
+        if seed in seeds:
+            raise UsageError(f'the search saw seed {seed}: take others, as with ARGS="--tuned --first 1000"')
     tuned = replace(candidate, config=chosen.config)
     runs = [repeat(competition, ingested.tables, each, seeds, device, workshop) for each in (candidate, tuned)]
     score, monitor = competition.metric, studies.searched_metric(job, candidate)

@@ -63,16 +63,13 @@ def tune(
 
 def adopt(name: Name, model: Model = None, seed: Seed = 0, storage: Storage = None, home: HomeFolder = None) -> None:
     """Print the best trial as the line of Python that declares its settings."""
-    from data.errors import UnavailableError
     from pipelines import stages, studies
     from pipelines.adopting import declaration
 
     job = job_of(name, home, model=model, seed=seed, storage=storage)
     chosen_model, _ = job.competition.candidate(model)
     ingested = stages.ingest(job)
-    chosen = studies.choose(job, ingested.tables, ingested.label)
-    if not chosen.tags:
-        raise UnavailableError(f"{name} {chosen_model} has no finished trial: make tune C={name} MODEL={chosen_model}")
+    chosen = studies.choose_tuned(job, ingested.tables, ingested.label)
     print(f"# {chosen_model}: {chosen.told}")
     print(declaration(chosen.config))
 
@@ -97,6 +94,7 @@ def ablate(
 def work(
     name: Name,
     study: Annotated[str, typer.Option(help="The study's name, which this machine has to come to, too.")],
+    born: Annotated[str, typer.Option(help="The mark of the study's birth.")],
     session: Annotated[str, typer.Option(help="The search that may be stopped.")],
     share: Annotated[float, typer.Option(help="Of a GPU's memory.")],
     parent: Annotated[int, typer.Option(help="The process without which it ends.")],
@@ -112,6 +110,7 @@ def work(
     from models.pulse import StoppedError
     from models.tuning import Budget
     from pipelines import console, stages
+    from pipelines.hunt import Hunt
     from pipelines.hunt import work as run_trials
 
     console.hush()
@@ -120,4 +119,4 @@ def work(
         return
     budget = Budget(trials=trials, seconds=None if until is None else until - time.time())
     with suppress(StoppedError):  # told by whoever stopped it
-        run_trials(job, stages.ingest(job), budget, study, session, share, parent)
+        run_trials(Hunt.join(job, stages.ingest(job), budget, study, born), session, share, parent)

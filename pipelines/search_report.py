@@ -18,6 +18,7 @@ from models.trials import SECONDS, best_of, finished, reason_of
 from pipelines.report import BLUE, GREY, ORANGE, SIZE, quiet, write_png
 
 LEAST = 2  # complete trials that a comparison takes
+LEAST_LEFT_OUT = 5  # complete trials of which the worst is left out
 WORST = 0.1  # share of the trials that the axes of the page leave out at their bad end
 EDGE = 0.02  # share of the scores that the axis of the curves leaves out at their bad end
 
@@ -26,7 +27,7 @@ PAGE = """<!doctype html>
 <title>{title}</title>
 <style>body {{ font-family: sans-serif; margin: 1em }} div {{ overflow-x: auto }}</style>
 <h1>{title}</h1>
-<p>The axes of the score leave out the worst tenth of the complete trials.</p>
+<p>{note}</p>
 {figures}"""
 
 
@@ -61,7 +62,7 @@ def learning_curves(trials: list[FrozenTrial], best: FrozenTrial | None, metric:
     ax.plot([], [], color=BLUE, linewidth=2, label="the best" if best is None else f"the best, trial {best.number}")
     known = np.concatenate([_curve(trial)[1] for trial in trials] or [np.zeros(0)])
     if len(known):
-        ax.set_ylim(*_range(known, metric, EDGE))
+        ax.set_ylim(*_range(known, metric, round(EDGE * len(known))))
     ax.set(title=f"out-of-fold {metric.name} of all trials", xlabel="epoch")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(frameon=False)
@@ -77,12 +78,11 @@ def _curve(trial: FrozenTrial) -> tuple[np.ndarray, np.ndarray]:
     return steps[held], scores[held]
 
 
-def _range(scores: np.ndarray, metric: Metric, edge: float) -> tuple[float, float]:
-    """Of an axis that leaves out a share of the scores at their bad end, where the few off the rest are."""
-    if metric.greater_is_better:
-        low, high = np.quantile(scores, [edge, 1.0], method="lower")
-    else:
-        low, high = np.quantile(scores, [0.0, 1 - edge], method="higher")
+def _range(scores: np.ndarray, metric: Metric, left_out: int) -> tuple[float, float]:
+    """Of an axis that leaves out some scores at their bad end, where the few off the rest are."""
+    ordered = np.sort(scores)
+    kept = ordered[left_out:] if metric.greater_is_better else ordered[: len(ordered) - left_out]
+    low, high = kept[0], kept[-1]
     margin = max(high - low, 1e-9) * 0.05
     return float(low - margin), float(high + margin)
 
@@ -100,9 +100,10 @@ def page(study: optuna.Study, metric: Metric) -> str:
     if len(complete) < LEAST:
         return ""
     name = metric.name
-    low, high = _range(np.array([trial.values[0] for trial in complete]), metric, WORST)
+    left_out = max(1, round(WORST * len(complete))) if len(complete) >= LEAST_LEFT_OUT else 0
+    low, high = _range(np.array([trial.values[0] for trial in complete]), metric, left_out)
     anova = optuna.importance.PedAnovaImportanceEvaluator()
-    figures = {
+    draws = {
         "history": lambda: drawn.plot_optimization_history(study, target_name=name).update_yaxes(range=(low, high)),
         "importances": lambda: drawn.plot_param_importances(study, evaluator=anova, target_name=name),
         "parallel": lambda: drawn.plot_parallel_coordinate(_within(study, low, high), target_name=name),
@@ -111,9 +112,11 @@ def page(study: optuna.Study, metric: Metric) -> str:
     }
     parts: list[str] = []
     with warnings.catch_warnings(action="ignore"):  # experimental, and ranges of one value
-        for part, draw in figures.items():
+        for part, draw in draws.items():
             parts.append(draw().to_html(full_html=False, include_plotlyjs=not parts, div_id=part))
-    return PAGE.format(title=html.escape(study.study_name), figures="".join(f"<div>{part}</div>\n" for part in parts))
+    note = f"The axes of the score leave out the worst {left_out} of {len(complete)} complete trials." * bool(left_out)
+    figures = "".join(f"<div>{part}</div>\n" for part in parts)
+    return PAGE.format(title=html.escape(study.study_name), note=note, figures=figures)
 
 
 def _within(study: optuna.Study, low: float, high: float) -> optuna.Study:

@@ -39,6 +39,12 @@ TOLD = 15.0  # seconds between two lines about it
 CONNECT = 5  # seconds until a server that does not answer counts as away
 KEEP_ALIVE = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}  # seconds, seconds, times
 
+LOOKS = {"create_new_study", "get_study_id_from_name", "get_trial_id_from_study_id_trial_number"}  # may find nothing
+CACHES = {  # what Optuna's cache asks of a database beside the storage's own methods
+    "record_heartbeat", "_create_new_trial", "_get_trials", "_set_trial_param", "_get_best_trial_id",
+    "get_trial_id_from_study_id_trial_number",
+}  # fmt: skip
+
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
@@ -75,6 +81,12 @@ class PatientStorage(RDBStorage):
         if time.monotonic() - self.back_at < GRACE:
             return []
         return super()._get_stale_trial_ids(study_id)
+
+    def require(self) -> None:
+        """Raises StorageError where a database of a file was removed: what is written from then on is lost."""
+        database = self.engine.url.database
+        if self.engine.url.get_backend_name() == "sqlite" and database and not Path(database).is_file():
+            raise StorageError(f"{self.name} was removed while it was in use: its trials are lost")
 
     def miss(self, error: BaseException) -> None:
         """Notes that the database is away, and lets a moment pass.
@@ -115,6 +127,10 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
                 if tried and method.__name__ == "set_trial_state_values":
                     return True  # the first try had got through, but its answer had not
                 raise
+            except KeyError as error:
+                if method.__name__ in LOOKS:
+                    raise
+                raise StorageError(f"{self.name}: the study was removed while it was in use") from error
             except (StorageInternalError, SQLAlchemyError) as error:
                 if not _is_away(error):
                     raise StorageError(f"{self.name}: {_line(error)}") from error
@@ -130,11 +146,7 @@ def _patient(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _name, _method in list(vars(RDBStorage).items()):
-    if _name in optuna.storages.BaseStorage.__abstractmethods__ | {
-        "record_heartbeat",
-        "_create_new_trial",
-        "_get_trials",
-    }:
+    if _name in optuna.storages.BaseStorage.__abstractmethods__ | CACHES:
         setattr(PatientStorage, _name, _patient(_method))
 PatientStorage._get_stale_trial_ids = _patient(PatientStorage._get_stale_trial_ids)  # type: ignore[method-assign]
 
@@ -186,6 +198,17 @@ def open_storage(url: str | None, folder: Path) -> PatientStorage:
     return _opened(url)
 
 
+def located(url: str) -> str:
+    """An address as workers need it, who may run in another folder: a file's path is absolute."""
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        return url  # told where it is opened
+    if address.get_backend_name() != "sqlite" or not address.database:
+        return url
+    return address.set(database=str(Path(address.database).absolute())).render_as_string(hide_password=False)
+
+
 def _shown(address: URL) -> str:
     """An address as it may be shown: passwords may stand in its query, too."""
     return address.set(query={}).render_as_string(hide_password=True)
@@ -215,7 +238,8 @@ def _opened(url: str) -> PatientStorage:
     except (OperationalError, InterfaceError) as error:
         if kind == "postgresql":
             raise UnavailableError(f"{name}: {_line(error)}") from error
-        raise StorageError(f"{name}: {_line(error)}: move it away to start a new one") from error
+        mend = "another process holds it" if _is_away(error) else "move it away to start a new one"
+        raise StorageError(f"{name}: {_line(error)}: {mend}") from error
     except RuntimeError as error:  # the versions in its tables are none that Optuna knows
         raise StorageError(f"{name} belongs to something else, or to another Optuna: name another") from error
     except (StorageInternalError, SQLAlchemyError) as error:

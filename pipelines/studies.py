@@ -11,6 +11,7 @@ import optuna
 from optuna.exceptions import DuplicatedStudyError
 from optuna.trial import FrozenTrial, TrialState
 
+from data.errors import UnavailableError, UsageError
 from data.metrics import Metric
 from data.tables import Tables
 from models.config import Config
@@ -78,10 +79,26 @@ def begin(job: Job, name: str, candidate: Candidate) -> tuple[optuna.Study, Pati
     return study, storage
 
 
+def join(job: Job, name: str, born: str) -> tuple[optuna.Study, PatientStorage]:
+    """The study of a name and a birth.
+
+    Raises:
+        UnavailableError: the storage that is reached from here has none.
+    """
+    storage = open_storage(job.storage, job.home.mlruns)
+    try:
+        study = optuna.load_study(storage=storage, study_name=name)
+    except KeyError:
+        study = None
+    if study is None or study.user_attrs.get(BORN) != born:
+        raise UnavailableError(f"{storage.name} does not hold this search: name a STORAGE that all machines reach")
+    return study, storage
+
+
 def choose(job: Job, tables: Tables, label: str) -> Chosen:
     """The settings of the best finished trial; the declared ones where there is none."""
     candidate = job.competition.candidate(job.model)[1]
-    study = find(job, tables, label)
+    study = None if job.declared else find(job, tables, label)
     best = None if study is None else best_of(study)
     if study is None or best is None:
         return Chosen(config=candidate.config, told="as declared")
@@ -98,6 +115,29 @@ def choose(job: Job, tables: Tables, label: str) -> Chosen:
         told=told,
         tags={STUDY: study.study_name, TRIAL: str(best.number)},
     )
+
+
+def choose_tuned(job: Job, tables: Tables, label: str) -> Chosen:
+    """The settings of the best finished trial.
+
+    Raises:
+        UsageError: the candidate has no space.
+        UnavailableError: there is no such trial.
+    """
+    check_tunable(job)
+    model = job.competition.candidate(job.model)[0]
+    chosen = choose(job, tables, label)
+    if not chosen.tags:
+        wanted = f"C={job.name} MODEL={model}" + f" SEED={job.seed}" * (job.seed != 0)
+        raise UnavailableError(f"{job.name} {model} has no finished trial: make tune {wanted}")
+    return chosen
+
+
+def check_tunable(job: Job) -> None:
+    """Raises UsageError where a job's candidate has no space."""
+    model, candidate = job.competition.candidate(job.model)
+    if not candidate.space:
+        raise UsageError(f"{job.name} {model} has nothing to tune: give its Candidate a space")
 
 
 def trial_of_default(study: optuna.Study, candidate: Candidate) -> FrozenTrial | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import re
 import socket
 import sqlite3
 import subprocess
@@ -70,8 +71,9 @@ def _errors_told(line: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
-        told = getattr(error, "orig", None) or error
-        raise StorageError(f"{line} ({str(told).splitlines()[0]})") from error
+        database = re.search(r"\(sqlite3\.\w+\) (.*)", str(error))  # what lies below MLflow's and SQLAlchemy's words
+        told = database[1] if database else str(error).splitlines()[0]
+        raise StorageError(f"{line} ({told})") from error
 
 
 class RunningRun:
@@ -127,6 +129,9 @@ class Tracker:
     def experiment(self, name: str) -> str:
         """The id of an experiment, made where it is not there."""
         found = self.client.get_experiment_by_name(name)
+        if found is not None and found.lifecycle_stage != "active":
+            mend = f"`.venv/bin/mlflow experiments restore -x {found.experiment_id}` brings it back"
+            raise StorageError(f"the experiment {name} was deleted in MLflow's pages: {mend}")
         if found is not None:
             return str(found.experiment_id)
         place = (self.folder / "artifacts" / name).resolve()
@@ -166,6 +171,8 @@ class Tracker:
                 running = RunningRun(self.client, before[0])
                 self.hold(running.id)
                 self.tag(running.id, tags)
+                if "error" in before[0].data.tags:  # which ended it the last time
+                    self.client.delete_tag(running.id, "error")
             else:
                 own = {**tags, **_process()}
                 running = RunningRun(self.client, self.client.create_run(where, run_name=name, tags=own))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import optuna
 
-from data.errors import PodiumError, StorageError, UnavailableError, UsageError
+from data.errors import PodiumError, UnavailableError, UsageError
 from models.devices import resolve
 from models.pulse import StoppedError, Worker, stop
 from models.trials import best_of, finished, reason_of
@@ -24,7 +24,6 @@ from pipelines.mirror import Mirror
 from pipelines.origin import tags_of
 from pipelines.presence import is_dead, own_name
 from pipelines.stages import Ingested
-from pipelines.storage import DATABASE
 from pipelines.studies import BORN, STUDY
 from pipelines.tracking import Tracker, scratch
 from pipelines.workers import Crew
@@ -93,8 +92,6 @@ def tune(job: Job, ingested: Ingested, budget: Budget, crew: Crew) -> Tuned:
         with scratch() as folder:
             search_report.write(folder, study, metric)
             running.keep(folder)
-    if job.storage is None and not (job.home.mlruns / DATABASE).is_file():
-        raise StorageError(f"{hunt.storage.name} was removed while it was in use: its trials are lost")
     _check_scored(job, study)
     return Tuned(hunt=hunt, new=len(finished(study)) - before, seconds=time.monotonic() - started)
 
@@ -145,6 +142,9 @@ def _together(hunt: Hunt, crew: Crew, lookout: Lookout) -> None:
             codes.extend(workers.employ(crew, _arguments(hunt, crew, session), _environment(hunt)))
         except PodiumError as error:
             failures.append(error)
+        except Exception as error:  # noqa: BLE001  # whatever joblib, Ray or Dask raise where their nodes are lost
+            told = f"{type(error).__name__}: {error}".splitlines()[0]
+            failures.append(UnavailableError(f"the workers were lost ({told}): the same command goes on"))
         finally:
             ended.set()
 
@@ -157,10 +157,15 @@ def _together(hunt: Hunt, crew: Crew, lookout: Lookout) -> None:
         stop(hunt.study, session)
         ended.wait()
         raise
-    if failures:
-        raise failures[0]
     if any(codes):
-        raise UnavailableError(f"workers ended with the exit codes {', '.join(map(str, codes))}: see their lines above")
+        told = f"workers ended with the exit codes {', '.join(map(str, codes))}: see their lines above"
+        failures.append(UnavailableError(told))
+    if not failures:
+        return
+    trials = hunt.budget.trials
+    if trials is None or len(finished(hunt.study)) < trials:
+        raise failures[0]
+    console.warn(f"{failures[0]}; the search is complete all the same")
 
 
 def _arguments(hunt: Hunt, crew: Crew, session: str) -> list[str]:
@@ -173,9 +178,10 @@ def _arguments(hunt: Hunt, crew: Crew, session: str) -> list[str]:
         "--trials": budget.trials,
         "--until": None if budget.seconds is None else time.time() + budget.seconds,
         "--study": hunt.study.study_name,
+        "--born": hunt.study.user_attrs[BORN],
         "--session": session,
         "--share": 1 / crew.workers,
-        "--home": None if job.home == type(job.home)() else job.home.root,
+        "--home": None if crew.backend and job.home == type(job.home)() else job.home.root,
     }
     return ["work", job.name, *(str(each) for pair in wanted.items() if pair[1] is not None for each in pair)]
 

@@ -77,7 +77,15 @@ def look_after(number: int, arguments: Sequence[str], environment: Mapping[str, 
         if deaths >= LIVES:
             _say(f"worker {number} was killed {deaths} times in a row: given up")
             return code
-        _say(f"worker {number} was killed ({signal.Signals(-code).name}): another takes its place, and runs its trial")
+        _say(f"worker {number} was killed ({_named(-code)}): another takes its place, and runs its trial")
+
+
+def _named(number: int) -> str:
+    """A signal's name; some have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def employ(crew: Crew, arguments: Sequence[str], environment: Mapping[str, str]) -> list[int]:

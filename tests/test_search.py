@@ -10,19 +10,22 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from data.errors import StorageError, UnavailableError, UsageError
 from data.metrics import ACCURACY, LOG_LOSS
 from models.config import Loss, Optimizer, Schedule
+from models.epochs import Epoch
 from models.mlp import Activation, MLPConfig
 from models.pruners import Pruner
 from models.samplers import Sampler
 from models.trials import finished
 from models.tuning import Budget, Search, direction_of
-from pipelines import fitting, search_report, stages, tuning
+from pipelines import fitting, search_report, stages, tuning, workers
 from pipelines.__main__ import cli
+from pipelines.ablation import Case, curves
 from pipelines.adopting import declaration
 from pipelines.competition import find
 from pipelines.hunt import Hunt
@@ -33,6 +36,7 @@ from pipelines.tuning import Effort
 from pipelines.workers import Crew
 
 NAME = "titanic"
+WORKER = ("--session", "s", "--share", "1", "--parent", "1")
 
 
 @pytest.fixture
@@ -208,6 +212,9 @@ def test_zero_trials_train_what_is_declared(run, home, small):
     assert code == 0
     assert "settings     as declared" in out
     assert not (home.mlruns / "optuna.db").exists()
+    run("tune", NAME, "--trials", "6")
+    assert study_of(home).best_trial.number > 0
+    assert "settings     as declared\n" in run("run", NAME, "--trials", "0")[1]
 
 
 def test_a_changed_space_or_split_starts_anew_and_trains_the_same(run, home, small, monkeypatch):
@@ -228,6 +235,9 @@ def test_a_changed_space_or_split_starts_anew_and_trains_the_same(run, home, sma
 
 def test_adopt_prints_python_that_declares_the_best_settings(run, home, small):
     assert run("adopt", NAME)[0] == 69
+    code, _, err = run("adopt", NAME, "--model", "mlp_wide")
+    assert code == 64
+    assert "mlp_wide has nothing to tune" in err
     run("tune", NAME, "--trials", "6")
     code, out, _ = run("adopt", NAME)
     assert code == 0
@@ -255,8 +265,6 @@ def test_declarations_leave_out_what_the_class_says():
         (("tune", NAME, "--backend", "dask"), 64, "ADDRESS"),
         (("tune", NAME, "--address", "tcp://a:1"), 64, "ADDRESS=tcp://a:1 needs BACKEND"),
         (("ablate", NAME, "--over", "width", "--values", "16.7,8"), 64, "width takes whole numbers, but got '16.7'"),
-        (("ablate", NAME, "--over", "clip", "--values", "true"), 64, "clip takes numbers, but got 'true'"),
-        (("ablate", NAME, "--over", "monitor", "--values", "accuracy"), 64, "takes no values here"),
         (("tune", NAME, "--storage", "mysql://a:secret@b"), 64, "STORAGE takes postgresql://"),
         (("adopt", NAME, "--model", "nope"), 64, "MODEL takes mlp"),
         (("ablate", NAME, "--over", "optimiser"), 64, "did you mean optimizer?"),
@@ -282,9 +290,33 @@ def test_a_folder_in_the_place_of_the_database_is_told(run, home):
 
 
 def test_a_worker_refuses_a_study_of_other_data_or_code(run):
-    code, _, err = run("work", NAME, "--study", "titanic/mlp/other", "--session", "s", "--share", "1", "--parent", "1")
+    code, _, err = run("work", NAME, "--study", "titanic/mlp/other", "--born", "b", *WORKER)
     assert code == 64
     assert "the data or the code of this machine are others" in err.splitlines()[-1]
+
+
+def test_a_worker_refuses_a_storage_that_is_not_the_searchs(run, home, small):
+    run("tune", NAME, "--trials", "1")
+    name = study_of(home).study_name
+    code, _, err = run("work", NAME, "--study", name, "--born", "elsewhere", *WORKER)
+    assert code == 69
+    assert "optuna.db does not hold this search: name a STORAGE" in err.splitlines()[-1]
+    (home.mlruns / DATABASE).unlink()
+    assert run("work", NAME, "--study", name, "--born", "elsewhere", *WORKER)[0] == 69
+    assert optuna.get_all_study_names(open_storage(None, home.mlruns)) == []
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_workers_that_are_lost_end_a_search_that_lacks_trials(run, home, small, monkeypatch, complete):
+    def lose(*_):
+        raise ConnectionError("scheduler gone\nand much more")
+
+    run("tune", NAME, "--trials", "2")
+    monkeypatch.setattr(workers, "employ", lose)
+    code, out, err = run("tune", NAME, "--trials", "2" if complete else "3", "--workers", "2")
+    assert "the workers were lost (ConnectionError: scheduler gone)" in err
+    assert code == (0 if complete else 69)
+    assert ("2 finished" in out) is complete
 
 
 def test_a_cluster_that_is_not_there_is_told(home, small):
@@ -321,6 +353,36 @@ def test_ablation_compares_all_values_in_a_table_and_a_figure(run, home, small):
     assert (folder / "ablation_optimizer.png").read_bytes().startswith(b"\x89PNG")
     children = runs_of(home, mlflow__parentRunId=parent.info.run_id)
     assert {each.data.params["optimizer"] for each in children} == {*map(str, Optimizer)}
+
+
+@pytest.mark.parametrize(
+    ("over", "values", "words"),
+    [
+        ("monitor", "accuracy", "values of monitor cannot be written here"),
+        ("clip", "true", "clip takes numbers and none, but got 'true'"),
+        ("monitor", "1", "values of monitor cannot be written here"),
+        ("epochs", "1.5", "epochs takes whole numbers, but got '1.5'"),
+        ("clip", "much", "clip takes numbers and none, but got 'much'"),
+        ("lr", "none", "lr takes numbers, but got 'none'"),
+        ("lr", None, 'ARGS="--values 0.1,0.2"'),
+    ],
+)
+def test_ablation_refuses_what_is_no_value(run, small, over, values, words):
+    code, _, err = run("ablate", NAME, "--over", over, *([] if values is None else ["--values", values]))
+    assert code == 64
+    assert words in err
+
+
+def test_the_figure_of_many_values_keeps_its_axes():
+    epochs = tuple(
+        Epoch(number=number, train_loss=0.5, score=0.8, fold_scores=(0.8,), monitor=0.8, fold_monitors=(0.8,))
+        for number in (1, 2)
+    )
+    cases = [Case(value=value, history=epochs, fit=None, reason=None, started=0.0, ended=1.0) for value in range(40)]
+    figure = curves(cases, "width", ACCURACY)
+    FigureCanvasAgg(figure).draw()
+    assert all(ax.get_position().width > 0.3 for ax in figure.axes)
+    assert len({tuple(line.get_color()) for line in figure.axes[0].lines}) == 40
 
 
 def test_ablation_tells_what_cannot_be_trained(run, home, small):

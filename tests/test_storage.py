@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sqlite3
 import time
+from contextlib import closing
 
 import optuna
 import pytest
+from optuna.storages import _CachedStorage
 
 from data.errors import StorageError, UnavailableError, UsageError
 from pipelines import storage
-from pipelines.storage import DATABASE, open_storage
+from pipelines.storage import DATABASE, PatientStorage, located, open_storage
 from pipelines.tracking import Tracker
 from tests.clusters import free_port, postgresql
 
@@ -61,6 +65,43 @@ def test_a_database_of_something_else_is_refused(home):
     Tracker(home.mlruns)
     with pytest.raises(StorageError, match="belongs to something else"):
         open_storage(f"sqlite:///{home.mlruns / 'mlflow.db'}", home.mlruns)
+
+
+def test_a_database_that_is_locked_where_it_is_opened_is_not_called_broken(tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "LOCKED", 0.1)
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    open_storage(url, tmp_path).engine.dispose()
+    with closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None)) as holder:
+        holder.execute("PRAGMA journal_mode=DELETE")
+        holder.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(StorageError, match="database is locked: another process holds it"):
+            open_storage(url, tmp_path)
+
+
+def test_a_file_is_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert located("sqlite:///mine.db") == f"sqlite:///{tmp_path}/mine.db"
+    assert located(f"sqlite:///{tmp_path}/mine.db") == f"sqlite:///{tmp_path}/mine.db"
+    for url in ("postgresql://me:secret@host/db", "sqlite://", "nonsense"):
+        assert located(url) == url
+
+
+def test_all_that_optunas_cache_asks_of_a_database_is_asked_with_patience():
+    asked = set(re.findall(r"self\._backend\.(\w+)\(", inspect.getsource(_CachedStorage)))
+    asked -= {"get_heartbeat_interval", "get_heartbeat_stale_trial_callback"}  # which ask nothing of it
+    assert {"_set_trial_param", "set_trial_state_values"} <= asked
+    assert [name for name in sorted(asked) if not hasattr(getattr(PatientStorage, name), "__wrapped__")] == []
+
+
+def test_a_study_that_was_removed_is_told(tmp_path):
+    opened = open_storage(None, tmp_path)
+    study = optuna.create_study(storage=opened, study_name="a")
+    optuna.delete_study(study_name="a", storage=opened)
+    with pytest.raises(StorageError, match="the study was removed"):
+        study.set_user_attr("b", 1)
+    (tmp_path / DATABASE).unlink()
+    with pytest.raises(StorageError, match="was removed while it was in use"):
+        opened.require()
 
 
 def test_a_locked_database_is_waited_for(tmp_path, monkeypatch, capsys):

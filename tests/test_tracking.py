@@ -63,6 +63,21 @@ def test_a_run_that_two_processes_hold_is_ended_by_the_last(tracker):
     assert status_of(tracker, running.id) == "FINISHED"
 
 
+def test_a_run_that_goes_on_forgets_what_ended_it(tracker):
+    same = {"study": "s"}
+    with pytest.raises(ValueError, match="full"), tracker.run("toy", "tune", same, {}, again=same):
+        raise ValueError("full")
+    with tracker.run("toy", "tune", same, {}, again=same) as running:
+        pass
+    assert "error" not in tracker.client.get_run(running.id).data.tags
+
+
+def test_an_experiment_that_was_deleted_in_the_pages_is_told(tracker):
+    tracker.client.delete_experiment(tracker.experiment("toy"))
+    with pytest.raises(StorageError, match="experiments restore"):
+        tracker.experiment("toy")
+
+
 def test_a_thousand_metrics_and_more_are_written(tracker):
     with tracker.run("toy", "mlp", {"key": "k"}, {}) as running:
         for step in range(1100):
