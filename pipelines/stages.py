@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from filelock import FileLock
 
 from data import sources, synthetic, tables
 from data.errors import BadDataError, UsageError
@@ -107,21 +106,12 @@ def ingest(job: Job) -> Ingested:
     if found is not None:
         _check_sample(job, raw, found)  # the layout may have changed since
     else:
-        found = _read_once(job, raw, folder)
-    label = job.name + (TWIN_SUFFIX if raw.source is Source.TWIN else "")
-    return Ingested(tables=found, label=label)
-
-
-def _read_once(job: Job, raw: RawFiles, folder: Path) -> Tables:
-    """The tables of files that no process has read yet; where several come at once, the others wait for the first."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{folder.name}.lock"):
-        found = tables.load(folder, raw)
-        if found is None:
-            found = read(job, raw)
+        found = read(job, raw)
+        if tables.load(folder, raw) is None:  # another process may have read the same meanwhile
             remove(folder)  # damaged, if it is there
             tables.save(found, folder)
-        return found
+    label = job.name + (TWIN_SUFFIX if raw.source is Source.TWIN else "")
+    return Ingested(tables=found, label=label)
 
 
 def train(job: Job, ingested: Ingested | None = None) -> Trained:

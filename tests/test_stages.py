@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 
@@ -67,19 +65,19 @@ def test_a_damaged_cache_is_made_anew(job, damage):
     assert path.read_bytes() == content
 
 
-def test_processes_that_come_at_once_read_the_files_once(job, monkeypatch):
-    reads, barrier = [], threading.Barrier(4)
-    monkeypatch.setattr(stages, "read", lambda *given, read=stages.read: reads.append(1) or read(*given))
+def test_tables_that_another_process_wrote_meanwhile_stay(job, monkeypatch):
+    def read(*given, read=stages.read):
+        monkeypatch.undo()
+        stages.ingest(job)  # as another process would
+        (written,) = job.home.cache.glob("titanic-*")
+        (written / "mark").touch()
+        return read(*given)
 
-    def ingest(_: int) -> str:
-        barrier.wait()
-        return stages.ingest(job).tables.fold_hash
-
-    raw = stages.locate(job)
-    monkeypatch.setattr(stages, "locate", lambda _: raw)
-    with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(ingest, range(4)))) == 1
-    assert len(reads) == 1
+    monkeypatch.setattr(stages, "read", read)
+    found = stages.ingest(job).tables
+    (folder,) = job.home.cache.glob("titanic-*")
+    assert (folder / "mark").exists()
+    assert stages.ingest(job).tables.fold_hash == found.fold_hash
 
 
 def test_damaged_predictions_are_made_anew(job):
