@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from data.errors import StorageError
 from data.schema import Schema
 from data.tables import Tables
 from models.config import Config
@@ -18,6 +20,7 @@ from pipelines.keys import settings
 
 OOF_PREDICTIONS = "oof_predictions.parquet"
 TEST_PREDICTIONS = "test_predictions.parquet"
+FOLDS = "folds.parquet"
 
 
 def write(folder: Path, competition: Competition, tables: Tables, config: Config, fit: CrossFit, layers: str) -> None:
@@ -33,8 +36,6 @@ def write(folder: Path, competition: Competition, tables: Tables, config: Config
     """
     metric = competition.metric
     write_predictions(folder, competition, tables, fit.oof, fit.test)
-    ids = tables.train[competition.schema.id]
-    pd.DataFrame({competition.schema.id: ids, "fold": tables.fold}).to_parquet(folder / "folds.parquet", index=False)
     (folder / "config.json").write_text(json.dumps(settings(config), indent=2) + "\n")
     (folder / "network.txt").write_text(layers + "\n")
     tensors.write(fit.weights, folder / "weights.safetensors")
@@ -48,7 +49,9 @@ def write_predictions(
     folder: Path, competition: Competition, tables: Tables, oof: np.ndarray, test: np.ndarray
 ) -> None:
     """Writes the predictions, float [rows, classes], of all train rows and all test rows, and their figures."""
-    schema = competition.schema
+    schema, group = competition.schema, competition.split.group
+    folds = pd.DataFrame({schema.id: tables.train[schema.id], "fold": tables.fold})
+    folds.assign(**{} if group is None else {group: tables.train[group]}).to_parquet(folder / FOLDS, index=False)
     _predictions(tables.train[schema.id], oof, schema).assign(
         fold=tables.fold, target=np.array(schema.labels)[tables.target]
     ).to_parquet(folder / OOF_PREDICTIONS, index=False)
@@ -76,6 +79,40 @@ def read_test_predictions(folder: Path, schema: Schema) -> tuple[list[str], np.n
 def read_oof(folder: Path, schema: Schema) -> np.ndarray:
     """The out-of-fold probabilities, float32 [train rows, classes], in the order of the train rows."""
     return pd.read_parquet(folder / OOF_PREDICTIONS, columns=list(schema.labels)).to_numpy()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scored:
+    """The train rows of a run, and what was predicted of them out of fold."""
+
+    ids: np.ndarray  # [rows]
+    target: np.ndarray  # int64 [rows]
+    fold: np.ndarray  # int8 [rows]
+    group: np.ndarray | None  # [rows], equal where rows are kin
+    oof: np.ndarray  # float32 [rows, classes]
+
+
+def read_scored(folder: Path, competition: Competition) -> Scored:
+    """What `write_predictions` wrote of the train rows.
+
+    Raises:
+        StorageError: the files are damaged or gone.
+    """
+    schema, group = competition.schema, competition.split.group
+    try:
+        oof = pd.read_parquet(folder / OOF_PREDICTIONS)
+        kin = None if group is None else pd.read_parquet(folder / FOLDS)[group].to_numpy()
+        return Scored(
+            ids=oof[schema.id].to_numpy(),
+            target=oof["target"].map({label: number for number, label in enumerate(schema.labels)}).to_numpy(np.int64),
+            fold=oof["fold"].to_numpy(),
+            group=kin,
+            oof=oof[list(schema.labels)].to_numpy(),
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise StorageError(
+            f"{folder}: its predictions cannot be read ({error}): train it again, ARGS=--again"
+        ) from error
 
 
 def readable(folder: Path, schema: Schema) -> bool:

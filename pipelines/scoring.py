@@ -8,6 +8,7 @@ from data.metrics import LOG_LOSS
 from data.tables import Tables
 from features.verbatim import Verbatim
 from pipelines.competition import Competition
+from submissions.paired import standard_error
 
 
 def score_metrics(competition: Competition, tables: Tables, oof: np.ndarray) -> dict[str, float]:
@@ -26,6 +27,10 @@ def score_metrics(competition: Competition, tables: Tables, oof: np.ndarray) -> 
         "cv_log_loss": LOG_LOSS.score(target, oof),
         **{f"cv_score/fold-{number}": score for number, score in enumerate(by_fold)},
     }
+    group = None if competition.split.group is None else tables.train[competition.split.group].to_numpy()
+    error = standard_error(target, oof, metric, group)
+    if error is not None:
+        found["cv_se"] = error
     if competition.verbatim:
         remembered, known = remembered_oof(competition, tables, oof)
         found["cv_score_verbatim"] = metric.score(target, remembered)
