@@ -6,7 +6,7 @@ SHELL := /bin/sh
 PYTHON ?= $(shell for python in python3 python3.12 python3.11; do $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$python && break; done)
 STAMP := .venv/requirements-$(shell cksum < requirements.txt | tr ' ' '-')
 PEERS := .venv-bench/requirements-$(shell cksum < tests/bench_requirements.txt | tr ' ' '-')
-RUN := .venv/bin/python -m pipelines
+PODIUM := .venv/bin/python -m pipelines
 COMPETITIONS := $(basename $(notdir $(filter-out %/__init__.py,$(wildcard pipelines/competitions/*.py))))
 
 # Variables of the command line, passed on where they are set; STORAGE and KAGGLE_ARCHIVES go through the environment.
@@ -15,7 +15,7 @@ SEARCH = $(if $(TRIALS),--trials $(TRIALS)) $(if $(MINUTES),--minutes $(MINUTES)
 OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
 
-.PHONY: help all ingest train tune adopt ablate extras submit check repeat leaks summary ui bench test lint clean $(COMPETITIONS)
+.PHONY: help all ingest train tune adopt ablate extras submit check repeat leaks leaderboard compare reproduce summary ui bench test lint clean $(COMPETITIONS)
 
 help:  ## list the targets
 	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [TRIALS=50] [WORKERS=2] [DEVICE=auto|cpu|cuda] [ARGS=...]"
@@ -24,42 +24,51 @@ help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 $(COMPETITIONS): $(STAMP)
-	@$(RUN) run $@ $(SEARCH) $(OF)
+	@$(PODIUM) run $@ $(SEARCH) $(OF)
 
 all: $(COMPETITIONS)  ## every competition, one after another
 
 ingest: $(STAMP)  ## read, check and fold the raw files of C
-	@$(NEEDS_C)$(RUN) ingest $(C) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) ingest $(C) $(ARGS)
 
 train: $(STAMP)  ## train a model of C, unless that was done before
-	@$(NEEDS_C)$(RUN) train $(C) $(OF)
+	@$(NEEDS_C)$(PODIUM) train $(C) $(OF)
 
 tune: $(STAMP)  ## search the space of a model of C: TRIALS=50 or MINUTES=10, WORKERS=2
-	@$(NEEDS_C)$(RUN) tune $(C) $(SEARCH) $(OF)
+	@$(NEEDS_C)$(PODIUM) tune $(C) $(SEARCH) $(OF)
 
 adopt: $(STAMP)  ## print the best settings of a model of C as Python, to be declared
-	@$(NEEDS_C)$(RUN) adopt $(C) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) adopt $(C) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 ablate: $(STAMP)  ## compare all values of one setting of C: OVER=optimizer
-	@$(NEEDS_C)$(if $(OVER),,$(error say which setting: make $@ C=$(C) OVER=optimizer))$(RUN) ablate $(C) --over $(OVER) $(OF)
+	@$(NEEDS_C)$(if $(OVER),,$(error say which setting: make $@ C=$(C) OVER=optimizer))$(PODIUM) ablate $(C) --over $(OVER) $(OF)
 
 submit: $(STAMP)  ## write the submission of C
-	@$(NEEDS_C)$(RUN) submit $(C) $(OF)
+	@$(NEEDS_C)$(PODIUM) submit $(C) $(OF)
 
 check: $(STAMP)  ## list every fault in the raw files of C
-	@$(NEEDS_C)$(RUN) check $(C) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) check $(C) $(ARGS)
 
 repeat: $(STAMP)  ## cross-validate C over ten other splits: is a score luck?
-	@$(NEEDS_C)$(RUN) repeat $(C) $(OF)
+	@$(NEEDS_C)$(PODIUM) repeat $(C) $(OF)
 
 leaks: $(STAMP)  ## measure how much folds that tear the kin of C apart would flatter
-	@$(NEEDS_C)$(RUN) leaks $(C) $(if $(MODEL),--model $(MODEL)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) leaks $(C) $(if $(MODEL),--model $(MODEL)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+
+leaderboard: $(STAMP)  ## rank all finished runs, of C or of all; ARGS="--html board.html"
+	@$(PODIUM) leaderboard $(C) $(ARGS)
+
+compare: $(STAMP)  ## is run B better than run A, or lucky? A=<run> B=<run>
+	@$(if $(and $(A),$(B)),,$(error say which runs: make $@ A=titanic/mlp_wide B=titanic/mlp))$(PODIUM) compare $(A) $(B) $(ARGS)
+
+reproduce: $(STAMP)  ## train an old run again and compare: RUN=<run>
+	@$(if $(RUN),,$(error say which run: make $@ RUN=titanic/mlp))$(PODIUM) reproduce $(RUN) $(ARGS)
 
 summary: $(STAMP)  ## print the layers of a model of C, their shapes and parameters
-	@$(NEEDS_C)$(RUN) summary $(C) $(if $(MODEL),--model $(MODEL)) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) summary $(C) $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
 ui: $(STAMP)  ## compare the runs in MLflow's pages, on 127.0.0.1
-	@$(RUN) ui $(if $(PORT),--port $(PORT))
+	@$(PODIUM) ui $(if $(PORT),--port $(PORT))
 
 bench: $(STAMP) $(PEERS)  ## measure the training beside its peers, and write docs/benchmarks.md
 	@.venv/bin/python -m tests.bench

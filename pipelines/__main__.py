@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from data.errors import BadDataError, PodiumError, UsageError
-from pipelines import search_commands
+from pipelines import compare_commands, search_commands
 from pipelines.options import (
     Address,
     Again,
@@ -28,6 +28,7 @@ from pipelines.options import (
     Storage,
     Trials,
     Workers,
+    home_of,
     job_of,
     print_path,
 )  # fmt: skip
@@ -234,6 +235,7 @@ def leaks(
 
 
 search_commands.add(app)
+compare_commands.add(app)
 
 
 @app.command()
@@ -250,10 +252,9 @@ def ui(
     home: HomeFolder = None,
 ) -> None:
     """Open MLflow's own pages over the runs, until Ctrl-C."""
-    from pipelines.home import Home
     from pipelines.tracking import serve
 
-    raise typer.Exit(serve((Home(home.resolve()) if home else Home()).mlruns, port))
+    raise typer.Exit(serve(home_of(home).mlruns, port))
 
 
 def cli(arguments: list[str] | None = None) -> int:

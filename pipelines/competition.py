@@ -19,6 +19,7 @@ from models.losses import outputs_of
 from models.pruners import LEAST_FOLDS, Pruner
 from models.samplers import Space
 from models.tuning import Search, check_space
+from submissions.board import Board
 from submissions.layout import Layout
 
 FOLDER = Path(__file__).parent / "competitions"
@@ -52,6 +53,7 @@ class Competition:
     blend: tuple[str, ...] = ()  # the candidates that are trained and blended; (): the first one alone
     full: tuple[str, ...] = ()  # the same with --full, for whoever has the time
     trials: int = 0  # that are searched for each of them, unless TRIALS says how many
+    board: Board | None = None  # Kaggle's final leaderboard; None: unknown
     verbatim: bool = False  # a test row that repeats train rows in all columns but the group's takes their labels
 
     def __post_init__(self) -> None:

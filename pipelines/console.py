@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.table import Column
+from rich.table import Column, Table
 
+from data.files import beside
 from data.metrics import Metric
 from models.epochs import RefitEpoch, Told, Watch, Within
 
+WIDE = 160  # columns of a table that goes to no terminal
 QUIET = 30.0  # seconds between two lines where there is no terminal
 STDERR = Console(stderr=True, highlight=False)
 
@@ -30,6 +33,24 @@ def warn(text: str) -> None:
 def tell(text: str) -> None:
     """One line that is good to know."""
     STDERR.print(text, markup=False, soft_wrap=True)
+
+
+def show(table: Table) -> None:
+    """A table on stdout, as wide as it needs where that is no terminal."""
+    console = Console(highlight=False)
+    print_to = console if console.is_terminal else Console(highlight=False, width=WIDE)
+    print_to.print(table)
+    print_to.print()
+
+
+def write(path: Path, text: str) -> None:
+    """A file that was asked for, with a line that names it; `-` is stdout."""
+    if str(path) == "-":
+        print(text, end="")
+        return
+    with beside(path) as part:
+        part.write_text(text)
+    tell(f"written: {path}")
 
 
 def progress(title: str, metric: Metric, epochs: int) -> AbstractContextManager[Watch]:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from enum import Enum
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from optuna.distributions import distribution_to_json
 
-from data.metrics import Metric
+from data.errors import UsageError
+from data.metrics import METRICS, Metric
 from models.config import Config
 from pipelines.competition import FOLDER, Candidate
 from pipelines.home import REPOSITORY
@@ -97,6 +99,39 @@ def _plain(value: object) -> Setting:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise TypeError(f"a config's field is a number, a text, an enum, some of them or a metric, but got {value!r}")
+
+
+def config_of(like: Config, found: Mapping[str, Setting]) -> Config:
+    """The config of such settings.
+
+    Args:
+        like: a config of the same family.
+        found: what `settings` gave, perhaps of an older version of the family.
+
+    Raises:
+        UsageError: the family has other fields, or a field takes no such value.
+    """
+    names = {field.name for field in fields(like)}
+    if names != set(found):
+        other = ", ".join(sorted(names ^ set(found)))
+        raise UsageError(f"{type(like).__name__} has other fields than the run's config: {other}")
+    try:
+        values: dict[str, Any] = {name: _read(getattr(like, name), value) for name, value in found.items()}
+        return replace(like, **values)
+    except ValueError as error:
+        raise UsageError(f"{type(like).__name__} takes the run's config no more: {error}") from error
+
+
+def _read(like: object, value: Setting) -> object:
+    """A setting as its field holds it, which held `like`."""
+    if isinstance(like, Enum):
+        return type(like)(value)
+    if isinstance(like, tuple):
+        kind = type(like[0])
+        return tuple(kind(each) for each in str(value).split())
+    if isinstance(value, str) and (like is None or isinstance(like, Metric)):
+        return METRICS[value]
+    return value
 
 
 @cache

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pipelines.home import Home
 
 Name = Annotated[str, typer.Argument(help="The competition: a file's name in pipelines/competitions/.")]
 Model = Annotated[str | None, typer.Option(help="The candidate; the first one declared by default.")]
@@ -28,9 +31,15 @@ HomeFolder = Annotated[
 ]
 
 
+def home_of(folder: Path | None) -> Home:
+    """The folders of a command."""
+    from pipelines.home import Home
+
+    return Home(folder.resolve()) if folder else Home()
+
+
 def job_of(name, home, **wanted):  # type: ignore[no-untyped-def]  # typed by Job itself
     """What a command is asked to do."""
-    from pipelines.home import Home
     from pipelines.job import Job
 
     if wanted.get("storage"):
@@ -39,7 +48,7 @@ def job_of(name, home, **wanted):  # type: ignore[no-untyped-def]  # typed by Jo
         wanted["storage"] = located(wanted["storage"])
     else:
         wanted["storage"] = None  # make hands on what is empty, too
-    return Job(name=name, home=Home(home.resolve()) if home else Home(), **wanted)
+    return Job(name=name, home=home_of(home), **wanted)
 
 
 def print_path(path: Path) -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import platform
+import re
 import subprocess
+from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
+
+import torch
 
 from data.tables import Tables
+from models.devices import CORES
 from pipelines.home import REPOSITORY
 from pipelines.job import Job
 
@@ -34,7 +40,17 @@ def tags_of(job: Job, model: str, tables: Tables, device: str) -> dict[str, str]
         "git_commit": working_commit(),
         "device": device,
         "versions": versions(),
+        "machine": machine(),
     }
+
+
+def machine() -> str:
+    """What the bits of a result depend on beside the code: the processor, its instructions, and the threads."""
+    with suppress(OSError):
+        names = re.findall(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        if names:
+            return f"{names[0]}, {torch.backends.cpu.get_cpu_capability()}, threads={CORES}"
+    return f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}, threads={CORES}"
 
 
 def _git(*arguments: str) -> str:

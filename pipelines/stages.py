@@ -19,13 +19,13 @@ from data.tables import Tables
 from models.config import Config
 from models.devices import resolve, rounds
 from models.epochs import RefitEpoch, Told, Watch, Within
-from pipelines import artifacts, console, fitting, keys, studies
+from pipelines import artifacts, console, fitting, keys, notes, studies
 from pipelines.checkpoints import Checkpoint
 from pipelines.competition import Candidate
 from pipelines.job import Job
 from pipelines.origin import tags_of
 from pipelines.scoring import remembered_test, score_metrics
-from pipelines.tracking import FinishedRun, RunningRun, Tracker, scratch
+from pipelines.tracking import NOTE, FinishedRun, RunningRun, Tracker, scratch
 from pipelines.workshop import KeptWorkshop
 from submissions import outbox
 from submissions.check import check, check_sample
@@ -121,16 +121,21 @@ def train(job: Job, ingested: Ingested | None = None) -> Trained:
     ingested = ingested or ingest(job)
     chosen = studies.choose(job, ingested.tables, ingested.label)
     candidate = replace(candidate, config=chosen.config)
-    where = device.type + ("-rounded" if rounds(candidate.config.precision, device) else "")
-    recipe = candidate.recipe or job.competition.recipe
-    key = keys.train_key(
-        job.name, ingested.tables.data_hash, model, candidate.config, job.seed, where, recipe.origins()
-    )
+    key = key_of(job, ingested, chosen.config)
     tracker = Tracker(job.home.mlruns)
     found = finished(job, ingested, key, tracker)
     run = found or _train_anew(job, model, candidate, device, ingested, key, tracker, chosen.tags)
     hit, told = found is not None, chosen.told
     return Trained(run=run, ingested=ingested, model=model, config=chosen.config, key=key, hit=hit, settings=told)
+
+
+def key_of(job: Job, ingested: Ingested, config: Config) -> str:
+    """The key of a training of the job's candidate with some settings."""
+    model, candidate = job.competition.candidate(job.model)
+    device = resolve(job.device)
+    where = device.type + ("-rounded" if rounds(config.precision, device) else "")
+    origins = (candidate.recipe or job.competition.recipe).origins()
+    return keys.train_key(job.name, ingested.tables.data_hash, model, config, job.seed, where, origins)
 
 
 def finished(job: Job, ingested: Ingested, key: str, tracker: Tracker) -> FinishedRun | None:
@@ -171,7 +176,10 @@ def _train_anew(
             artifacts.write(folder, competition, found, config, fit, layers)
             running.keep(folder)
     checkpoint.drop()
-    return tracker.read(running.id)
+    run = tracker.read(running.id)
+    tracker.tag(run.id, {NOTE: notes.of_run(run, competition)})
+    tracker.describe(ingested.label, notes.of_experiment(job.name, competition, found.source is Source.TWIN))
+    return run
 
 
 def _watch(show: Watch, running: RunningRun, metric: str, config: Config) -> Watch:
@@ -215,5 +223,6 @@ def submit(job: Job, trained: Trained) -> Path:
     score = trained.run.metrics["cv_score"]
     path = outbox.put(content, folder, trained.model, score, trained.key, datetime.now())
     tags = {"submission": path.name, "submission_sha256": outbox.sha256(content)}
+    tags[NOTE] = notes.of_run(trained.run, job.competition, path.name)
     Tracker(job.home.mlruns).tag(trained.run.id, tags)
     return path

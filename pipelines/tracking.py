@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import math
 import os
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.file_utils import local_file_uri_to_path  # noqa: E402
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID  # noqa: E402
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from data.errors import StorageError, UnavailableError, UsageError  # noqa: E402
@@ -37,6 +38,8 @@ DATABASE = "mlflow.db"
 FLUSH_SECONDS = 10  # between two writes of a running training's metrics
 BATCH = 1000  # metrics that MLflow takes in one call
 LONGEST_VALUE = 5000  # characters of a tag
+MOST_NAMED = 6  # runs in an error
+NOTE = MLFLOW_RUN_NOTE  # tag of a run: what its page says, in Markdown
 UNREADABLE = "the runs cannot be read: move mlflow.db away to start a new one"
 UNSAFE = frozenset("#%?")  # in the path of a database that is named by an address
 
@@ -48,8 +51,10 @@ class FinishedRun:
     id: str
     name: str
     metrics: Mapping[str, float]
+    params: Mapping[str, str]
     tags: Mapping[str, str]
     artifacts: Path
+    ended: int  # ms since 1970
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +155,51 @@ class Tracker:
             runs = self.client.search_runs([self.experiment(experiment)], where, max_results=1)
         return _finished(runs[0]) if runs else None
 
+    def describe(self, experiment: str, note: str) -> None:
+        """Writes what MLflow's page of an experiment says, in Markdown."""
+        with _errors_told("an experiment's note cannot be written"):
+            where = self.experiment(experiment)
+            if self.client.get_experiment(where).tags.get(MLFLOW_RUN_NOTE) != note:
+                self.client.set_experiment_tag(where, MLFLOW_RUN_NOTE, note)
+
+    def trainings(self, experiments: Sequence[str] | None = None) -> list[FinishedRun]:
+        """The finished trainings and blends, the newest first; of a key that was trained again, the newest alone.
+
+        Args:
+            experiments: their names; None: all.
+        """
+        with _errors_told(UNREADABLE):
+            known = [
+                each for each in self.client.search_experiments() if experiments is None or each.name in experiments
+            ]
+            if not known:
+                return []
+            runs = self._found([str(each.experiment_id) for each in known], "attributes.status = 'FINISHED'")
+        newest: dict[str, FinishedRun] = {}
+        for run in sorted(map(_finished, runs), key=lambda run: -run.ended):
+            if "key" in run.tags and "cv_score" in run.metrics:
+                newest.setdefault(run.tags["key"], run)
+        return list(newest.values())
+
+    def find(self, text: str) -> FinishedRun:
+        """The training whose name, id or key is a text, or begins with it; of `competition/model` the newest one.
+
+        Raises:
+            UsageError: there is none, or more than one.
+        """
+        runs = self.trainings()
+        found = [run for run in runs if text in (run.name, run.id)]
+        found = found or [run for run in runs if text == f"{run.tags['competition']}/{run.tags['model']}"][:1]
+        begins = [run for run in runs if any(each.startswith(text) for each in (run.name, run.id, run.tags["key"]))]
+        found = found or (begins if text else [])
+        if len(found) == 1:
+            return found[0]
+        names = [run.name for run in found or runs]
+        told = f"there is no finished run {text!r}" if not found else f"{text!r} is the beginning of {len(found)} runs"
+        near = difflib.get_close_matches(text, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names[:MOST_NAMED]) or 'none yet'}"
+        raise UsageError(f"{told}: {hint}")
+
     @contextmanager
     def run(
         self,
@@ -218,10 +268,13 @@ class Tracker:
 
     def _tagged(self, experiment: str, tags: Mapping[str, str], most: int | None = None) -> list[Run]:
         where = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
+        return self._found([experiment], where, most)
+
+    def _found(self, experiments: list[str], where: str, most: int | None = None) -> list[Run]:
         found: list[Run] = []
         token = None
         while True:
-            page = self.client.search_runs([experiment], where, max_results=most or BATCH, page_token=token)
+            page = self.client.search_runs(experiments, where, max_results=most or BATCH, page_token=token)
             found += page
             token = page.token
             if not token or most is not None:
@@ -290,8 +343,10 @@ def _finished(run: Run) -> FinishedRun:
         id=run.info.run_id,
         name=run.info.run_name,
         metrics=run.data.metrics,
+        params=run.data.params,
         tags=run.data.tags,
         artifacts=Path(local_file_uri_to_path(run.info.artifact_uri)),
+        ended=run.info.end_time or 0,
     )
 
 

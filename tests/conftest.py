@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from pipelines import console, stages
+from pipelines.__main__ import cli
 from pipelines.home import Home
 from pipelines.job import Job
 from pipelines.tracking import DATABASE, Tracker
@@ -43,6 +44,18 @@ def home(tmp_path, migrated) -> Home:
     home.mlruns.mkdir(parents=True)
     shutil.copy(migrated, home.mlruns / DATABASE)
     return home
+
+
+@pytest.fixture
+def run(home, capsys):
+    """Runs a command in the test's home; gives the exit code, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = cli([*arguments, "--home", str(home.root)])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
 
 
 @pytest.fixture(scope="session")

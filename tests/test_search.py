@@ -24,7 +24,6 @@ from models.samplers import Sampler
 from models.trials import finished
 from models.tuning import Budget, Search, direction_of
 from pipelines import fitting, search_report, stages, tuning, workers
-from pipelines.__main__ import cli
 from pipelines.ablation import Case, curves
 from pipelines.adopting import declaration
 from pipelines.competition import find
@@ -37,18 +36,6 @@ from pipelines.workers import Crew
 
 NAME = "titanic"
 WORKER = ("--session", "s", "--share", "1", "--parent", "1")
-
-
-@pytest.fixture
-def run(home, capsys):
-    """Runs a command in the test's home; gives the exit code, stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        code = cli([*arguments, "--home", str(home.root)])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture

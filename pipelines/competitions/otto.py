@@ -17,6 +17,7 @@ from models.config import Precision, Schedule
 from models.mlp import MLPConfig
 from models.tuning import Search
 from pipelines.competition import Candidate, Competition
+from submissions.board import Board
 from submissions.layout import Probabilities
 
 FEATURES = [f"feat_{number}" for number in range(1, 94)]
@@ -86,5 +87,9 @@ COMPETITION = Competition(
     },
     blend=("mlp", "logs", "sums"),
     full=("mlp_long", "logs_long", "learned_long", "sums_many"),
+    board=Board(
+        teams=3_509,
+        marks={1: 0.38242, 10: 0.40007, 17: 0.40331, 50: 0.41194, 175: 0.42043, 351: 0.43080, 1_755: 0.54442},
+    ),
     layout=Probabilities(),
 )

@@ -1,0 +1,68 @@
+"""The commands that compare runs: leaderboard, compare, reproduce."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.options import HomeFolder, home_of
+
+Run = Annotated[str, typer.Argument(help="A run's name, id or key, or its beginning; titanic/mlp: the newest.")]
+OptionalName = Annotated[str | None, typer.Argument(help="The competition; all of them by default.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the commands to a command line."""
+    app.command()(leaderboard)
+    app.command()(compare)
+    app.command()(reproduce)
+
+
+def leaderboard(
+    name: OptionalName = None,
+    csv: Annotated[Path | None, typer.Option(help="Write it as CSV to this file; - prints it.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write it as one page with all figures to this file.")] = None,
+    home: HomeFolder = None,
+) -> None:
+    """Rank all finished trainings, and say where each would stand on the real board."""
+    from pipelines import console
+    from pipelines import leaderboard as board
+    from pipelines.tracking import Tracker
+
+    listed = board.entries(Tracker(home_of(home).mlruns), name)
+    for path, write in ((csv, board.csv), (html, board.page)):
+        if path is not None:
+            console.write(path, write(listed))
+    if csv is None and html is None:
+        for label, group in listed.items():
+            console.show(board.table(label, group))
+            print(board.best_line(group), end="\n\n" if board.best_line(group) else "\n")
+
+
+def compare(a: Run, b: Run, home: HomeFolder = None) -> None:
+    """Tell whether run B is better than run A, or lucky: a paired bootstrap over the same out-of-fold rows."""
+    from pipelines import comparing, console
+    from pipelines.tracking import Tracker
+
+    tracker = Tracker(home_of(home).mlruns)
+    found = comparing.compared(tracker.find(a), tracker.find(b))
+    for table in comparing.tables(found):
+        console.show(table)
+    print(found.advice)
+
+
+def reproduce(
+    run: Run,
+    here: Annotated[bool, typer.Option("--here", hidden=True, help="With this code alone.")] = False,
+    home: HomeFolder = None,
+) -> None:
+    """Train an old run again by its own code, data and settings, and compare the predictions."""
+    from pipelines.reproducing import reproduce as again
+    from pipelines.tracking import Tracker
+
+    folders = home_of(home)
+    tracker = Tracker(folders.mlruns)
+    for line in again(tracker.find(run), folders, tracker, here):
+        print(line, flush=True)
