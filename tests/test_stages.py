@@ -67,7 +67,7 @@ def test_a_damaged_cache_is_made_anew(job, damage):
 
 def test_tables_that_another_process_wrote_meanwhile_stay(job, monkeypatch):
     def read(*given, read=stages.read):
-        monkeypatch.undo()
+        monkeypatch.setattr(stages, "read", read)
         stages.ingest(job)  # as another process would
         (written,) = job.home.cache.glob("titanic-*")
         (written / "mark").touch()
