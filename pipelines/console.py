@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -37,10 +38,9 @@ def tell(text: str) -> None:
 
 def show(table: Table) -> None:
     """A table on stdout, as wide as it needs where that is no terminal."""
-    console = Console(highlight=False)
-    print_to = console if console.is_terminal else Console(highlight=False, width=WIDE)
-    print_to.print(table)
-    print_to.print()
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+    console.print(table)
+    console.print()
 
 
 def write(path: Path, text: str) -> None:

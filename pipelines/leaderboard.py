@@ -23,6 +23,7 @@ from pipelines.tracking import FinishedRun, Tracker
 from submissions.board import Board
 
 FIGURES = ("learning_curves.png", "confusion_matrix.png", "score_by_length.png")
+LEFT = ("run", "model", "real board")  # columns of words
 PUBLIC = "lb_public"  # metric: what Kaggle's public leaderboard said
 
 
@@ -46,10 +47,9 @@ class Entry:
 
     @property
     def error(self) -> float:
-        """Standard error of the out-of-fold score: over rows or groups of kin; of older runs, over folds."""
+        """Standard error of the out-of-fold score: over rows or groups of kin, or over folds where it is no mean."""
         metrics = self.run.metrics
-        folds = max(int(self.run.params.get("folds", 5)), 2)
-        return metrics.get("cv_se", metrics["cv_std"] / (folds - 1) ** 0.5)
+        return metrics.get("cv_se", metrics["cv_std"] / (self.competition.split.folds - 1) ** 0.5)
 
     @property
     def networks(self) -> str:
@@ -71,6 +71,21 @@ class Entry:
     def standing(self) -> str:
         """Where the run would stand on the real board, in words."""
         return "" if self.board is None else self.board.standing(self.known)
+
+    def texts(self) -> dict[str, str]:
+        """What a reader sees of it, by column."""
+        tags, seconds = self.run.tags, self.run.metrics.get("train_seconds")
+        return {
+            "": str(self.rank),
+            "run": self.run.name,
+            "model": tags["model"],
+            "cv": f"{self.score:.4f} +- {self.error:.4f}",
+            "networks": self.networks,
+            "seconds": "" if seconds is None else f"{seconds:.1f}",
+            "data": tags["data_source"],
+            "public": "" if self.public is None else f"{self.public:.5f}",
+            "real board": "" if self.board is None else self.board.rank(self.known),
+        }
 
     def cells(self) -> dict[str, object]:
         """The entry as a row of plain values."""
@@ -132,26 +147,10 @@ def table(label: str, listed: Sequence[Entry]) -> Table:
     metric = listed[0].competition.metric.name
     title = f"{label}: out-of-fold {metric}" + ", made-up rows" * label.endswith(TWIN_SUFFIX)
     found = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for column in ("", "run", "model", "cv"):
-        found.add_column(column, justify="right" if column in ("", "cv") else "left", no_wrap=True)
-    for column in ("networks", "seconds", "data", "public"):
-        found.add_column(column, justify="right")
-    found.add_column("real board", no_wrap=True)
+    for column in listed[0].texts():
+        found.add_column(column, justify="left" if column in LEFT else "right", no_wrap=True)
     for each in listed:
-        cells = each.cells()
-        seconds, public = cells["seconds"], each.public
-        found.add_row(
-            str(each.rank),
-            each.run.name,
-            str(cells["model"]),
-            f"{each.score:.4f} +- {each.error:.4f}",
-            each.networks,
-            "" if seconds is None else f"{seconds:.1f}",
-            str(cells["data_source"]),
-            "" if public is None else f"{public:.5f}",
-            "" if each.board is None else each.board.rank(each.known),
-            style="bold" if each.rank == 1 else "",
-        )
+        found.add_row(*each.texts().values(), style="bold" if each.rank == 1 else "")
     return found
 
 
@@ -175,30 +174,20 @@ def page(listed: Mapping[str, Sequence[Entry]]) -> str:
 
 
 def _section(label: str, listed: Sequence[Entry]) -> str:
-    head = "".join(f"<th>{column}</th>" for column in COLUMNS)
+    head = "".join(f"<th>{column}</th>" for column in _on_page(listed[0]))
     rows = "\n".join(_row(each) for each in listed)
     runs = "\n".join(_figures(each) for each in listed)
     title = html.escape(f"{label}: out-of-fold {listed[0].competition.metric.name}")
     return f"<h2>{title}</h2>\n<table><tr>{head}</tr>\n{rows}\n</table>\n{runs}"
 
 
+def _on_page(each: Entry) -> dict[str, str]:
+    """The columns of the page, which has room for more."""
+    return {**each.texts(), "real board": each.standing, "submission": each.run.tags.get("submission", "")}
+
+
 def _row(each: Entry) -> str:
-    cells = each.cells()
-    seconds, public = cells["seconds"], each.public
-    values = (
-        each.rank,
-        each.run.name,
-        cells["model"],
-        f"{each.score:.4f} &plusmn; {each.error:.4f}",
-        each.networks,
-        "" if seconds is None else f"{seconds:.1f}",
-        cells["device"],
-        cells["data_source"],
-        "" if public is None else f"{public:.5f}",
-        each.standing,
-        cells["submission"],
-    )
-    return "<tr>" + "".join(f"<td>{value}</td>" for value in values) + "</tr>"
+    return "<tr>" + "".join(f"<td>{html.escape(text)}</td>" for text in _on_page(each).values()) + "</tr>"
 
 
 def _figures(each: Entry) -> str:
@@ -212,10 +201,6 @@ def _image(path: Path) -> str:
     return f'<img alt="{path.stem.replace("_", " ")}" src="data:image/png;base64,{data}">'
 
 
-COLUMNS = (
-    "", "run", "model", "cv", "folds x members", "seconds", "device", "data", "public", "on the real board",
-    "submission",
-)  # fmt: skip
 PAGE = """<!doctype html>
 <meta charset="utf-8">
 <title>Podium: leaderboard</title>

@@ -39,7 +39,7 @@ FLUSH_SECONDS = 10  # between two writes of a running training's metrics
 BATCH = 1000  # metrics that MLflow takes in one call
 LONGEST_VALUE = 5000  # characters of a tag
 MOST_NAMED = 6  # runs in an error
-NOTE = MLFLOW_RUN_NOTE  # tag of a run: what its page says, in Markdown
+NOTE = MLFLOW_RUN_NOTE  # tag of a run or an experiment: what its page says, in Markdown
 UNREADABLE = "the runs cannot be read: move mlflow.db away to start a new one"
 UNSAFE = frozenset("#%?")  # in the path of a database that is named by an address
 
@@ -159,8 +159,8 @@ class Tracker:
         """Writes what MLflow's page of an experiment says, in Markdown."""
         with _errors_told("an experiment's note cannot be written"):
             where = self.experiment(experiment)
-            if self.client.get_experiment(where).tags.get(MLFLOW_RUN_NOTE) != note:
-                self.client.set_experiment_tag(where, MLFLOW_RUN_NOTE, note)
+            if self.client.get_experiment(where).tags.get(NOTE) != note:
+                self.client.set_experiment_tag(where, NOTE, note)
 
     def trainings(self, experiments: Sequence[str] | None = None) -> list[FinishedRun]:
         """The finished trainings and blends, the newest first; of a key that was trained again, the newest alone.

@@ -14,6 +14,7 @@ import pytest
 from pipelines import stages
 from pipelines.__main__ import cli
 from pipelines.artifacts import OOF_PREDICTIONS
+from pipelines.blending import train_and_blend
 from pipelines.competition import find
 from pipelines.home import REPOSITORY
 from pipelines.job import Job
@@ -153,6 +154,17 @@ def test_a_run_is_reproduced_to_the_bit(run, two, home):
     assert "train rows   891 predictions, equal to the bit" in out
     assert "test rows    418 predictions, equal to the bit" in out
     assert "the same: python==" in out
+
+
+def test_a_blend_is_reproduced_from_its_parts(run, two, home, monkeypatch):
+    both = replace(find(NAME), blend=("mlp", "mlp_wide"))
+    monkeypatch.setattr("pipelines.job.find", lambda _: both)
+    blend = train_and_blend(Job(name=NAME, home=home))[-1].run
+    code, out, _ = run("reproduce", blend.name)
+    assert code == 0
+    assert out.count("equal to the bit") == 2
+    _, out, _ = run("leaderboard")
+    assert blend.name in out
 
 
 def test_predictions_that_are_others_are_an_error(run, two):
