@@ -24,7 +24,7 @@ from models.crossfit import CrossFit
 from models.devices import resolve
 from models.epochs import Epoch, Told
 from models.tuning import FAILURES, line_of, plain
-from pipelines import console, fitting, report
+from pipelines import console, fitting, report, stages
 from pipelines.job import Job
 from pipelines.origin import tags_of
 from pipelines.stages import Ingested
@@ -116,6 +116,7 @@ def ablate(job: Job, ingested: Ingested, over: str, wanted: str | None) -> str:
     declared = plain(getattr(config, over))
     tracker = Tracker(job.home.mlruns)
     cases = []
+    stages.describe(job, ingested, tracker)
     with tracker.run(ingested.label, f"ablate-{model}-{over}", tags, {over: str(declared)}) as running:
         for value in values:
             cases.append(_case(job, encoded, candidate.config, over, value, device))

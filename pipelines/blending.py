@@ -74,7 +74,8 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
         "git_commit": working_commit(),
         "blended": f"{parts}, temperature {found.temperature:.2f}",
     }
-    params = {f"weight/{model}": f"{share['weight']:.4f}" for model, share in shares.items()}
+    params = {tag: tags[tag] for tag in ("data_source", "device")}
+    params |= {f"weight/{model}": f"{share['weight']:.4f}" for model, share in shares.items()}
     params["temperature"] = f"{found.temperature:.4f}"
     with tracker.run(ingested.label, f"{NAME}-{key[:8]}", tags, params) as running:
         running.log(score_metrics(competition, tables, found.oof))

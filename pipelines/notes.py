@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
+import json
+
 from pipelines.competition import Competition
-from pipelines.tracking import FinishedRun
+from pipelines.tracking import KIND, NOTE, VIEW, FinishedRun
+
+TRAINING = "custom_model_development"  # MLflow's word for an experiment of trainings
+COLUMNS = (
+    *("metrics.`cv_score`", "metrics.`cv_se`", "metrics.`cv_std`", "metrics.`train_seconds`"),
+    *("params.`data_source`", "params.`device`", "params.`members`"),
+)
+
+
+def experiment_tags(name: str, competition: Competition, twin: bool) -> dict[str, str]:
+    """The tags of an experiment: its note, what kind it is, and the view of its runs that pages open with.
+
+    Args:
+        name: the competition's.
+        competition: its declaration.
+        twin: whether the rows are made up.
+    """
+    return {KIND: TRAINING, NOTE: of_experiment(name, competition, twin), VIEW: by_score(competition)}
+
+
+def by_score(competition: Competition) -> str:
+    """A saved view of MLflow's runs table, as its page writes one: the trainings, the best first."""
+    state = {
+        "searchFilter": "tags.key LIKE '%'",  # trials have none
+        "orderByKey": "metrics.`cv_score`",
+        "orderByAsc": not competition.metric.greater_is_better,
+        "selectedColumns": COLUMNS,
+    }
+    return json.dumps({"name": "By score", "createdAt": 0, "state": json.dumps(state)})
 
 
 def of_experiment(name: str, competition: Competition, twin: bool) -> str:

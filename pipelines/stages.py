@@ -24,6 +24,7 @@ from pipelines.checkpoints import Checkpoint
 from pipelines.competition import Candidate
 from pipelines.job import Job
 from pipelines.origin import tags_of
+from pipelines.params import params_of
 from pipelines.scoring import remembered_test, score_metrics
 from pipelines.tracking import NOTE, FinishedRun, RunningRun, Tracker, scratch
 from pipelines.workshop import KeptWorkshop
@@ -158,7 +159,7 @@ def _train_anew(
 ) -> FinishedRun:
     competition, config, found = job.competition, candidate.config, ingested.tables
     tags = {**tags_of(job, model, found, device.type), "key": key, **searched}
-    params = {"family": type(config).__name__, "folds": competition.split.folds, **keys.settings(config)}
+    params = params_of(competition, candidate, found, device.type)
     recipe = candidate.recipe or competition.recipe
     for notice in recipe.notices():
         console.warn(notice)
@@ -167,6 +168,7 @@ def _train_anew(
     encoded = fitting.encode(competition, found, candidate, KeptWorkshop(job.home.cache, device))
     layers = fitting.summary(competition, encoded, config)
     checkpoint = Checkpoint(job.home.checkpoints / f"{ingested.label}-{model}-{key[:16]}.safetensors")
+    describe(job, ingested, tracker)
     with tracker.run(ingested.label, f"{model}-{key[:8]}", tags, params) as running:
         with console.progress(f"{job.name} {model}", competition.metric, config.epochs) as show:
             watch = _watch(show, running, competition.metric.name, config)
@@ -178,8 +180,13 @@ def _train_anew(
     checkpoint.drop()
     run = tracker.read(running.id)
     tracker.tag(run.id, {NOTE: notes.of_run(run, competition)})
-    tracker.describe(ingested.label, notes.of_experiment(job.name, competition, found.source is Source.TWIN))
     return run
+
+
+def describe(job: Job, ingested: Ingested, tracker: Tracker) -> None:
+    """Says in MLflow's pages what the job's experiment is."""
+    twin = ingested.tables.source is Source.TWIN
+    tracker.describe(ingested.label, notes.experiment_tags(job.name, job.competition, twin))
 
 
 def _watch(show: Watch, running: RunningRun, metric: str, config: Config) -> Watch:

@@ -40,6 +40,9 @@ BATCH = 1000  # metrics that MLflow takes in one call
 LONGEST_VALUE = 5000  # characters of a tag
 MOST_NAMED = 6  # runs in an error
 NOTE = MLFLOW_RUN_NOTE  # tag of a run or an experiment: what its page says, in Markdown
+KIND = "mlflow.experimentKind"  # tag of an experiment
+VIEW_NAME = "by-score"  # in the address of a page
+VIEW = f"mlflow.sharedViewState.{VIEW_NAME}"  # tag of an experiment: a view of its runs
 UNREADABLE = "the runs cannot be read: move mlflow.db away to start a new one"
 UNSAFE = frozenset("#%?")  # in the path of a database that is named by an address
 
@@ -126,7 +129,7 @@ class Tracker:
         with _errors_told(f"{database}: cannot be opened: move it away to start a new one"):
             if not database.is_file():
                 with beside(database, overwrite=False) as part:
-                    MlflowClient(f"sqlite:///{part}").search_experiments(max_results=1)
+                    MlflowClient(f"sqlite:///{part}").delete_experiment("0")  # MLflow's own, which stays empty
             self.client = MlflowClient(f"sqlite:///{database}")
             self.client.search_experiments(max_results=1)
             _bring_home(database)
@@ -155,12 +158,22 @@ class Tracker:
             runs = self.client.search_runs([self.experiment(experiment)], where, max_results=1)
         return _finished(runs[0]) if runs else None
 
-    def describe(self, experiment: str, note: str) -> None:
-        """Writes what MLflow's page of an experiment says, in Markdown."""
-        with _errors_told("an experiment's note cannot be written"):
+    def describe(self, experiment: str, tags: Mapping[str, str]) -> None:
+        """Gives an experiment tags, where it has not got them."""
+        with _errors_told("an experiment's tags cannot be written"):
             where = self.experiment(experiment)
-            if self.client.get_experiment(where).tags.get(NOTE) != note:
-                self.client.set_experiment_tag(where, NOTE, note)
+            before = self.client.get_experiment(where).tags
+            for tag, value in tags.items():
+                if before.get(tag) != value:
+                    self.client.set_experiment_tag(where, tag, value)
+
+    def pages(self, address: str) -> dict[str, str]:
+        """The page of every experiment's runs, under the address that MLflow is served at, by the experiment's name."""
+        query = f"viewStateShareKey={VIEW_NAME}&workflowType=machine_learning"
+        with _errors_told(UNREADABLE):
+            known = [each for each in self.client.search_experiments() if VIEW in each.tags]
+        pages = {each.name: f"{address}/#/experiments/{each.experiment_id}/runs?{query}" for each in known}
+        return dict(sorted(pages.items()))
 
     def trainings(self, experiments: Sequence[str] | None = None) -> list[FinishedRun]:
         """The finished trainings and blends, the newest first; of a key that was trained again, the newest alone.
@@ -363,15 +376,29 @@ def serve(folder: Path, port: int) -> int:
     Raises:
         UnavailableError: the port is taken.
     """
+    check_port(port, "ui")
+    tracker, address = Tracker(folder), f"http://127.0.0.1:{port}"
+    for name, page in tracker.pages(address).items():
+        print(f"  {name}  {page}", flush=True)
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{tracker.folder / DATABASE}"]
+    quiet = {
+        **os.environ,
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # a dozen processes that pages do not need
+        "PYTHONWARNINGS": "ignore",  # of what its own libraries will change
+    }
+    return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"], env=quiet)
+
+
+def check_port(port: int, target: str) -> None:
+    """Refuses a port of 127.0.0.1 that is taken.
+
+    Raises:
+        UnavailableError: it is; the message names the target of make that wanted it.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except (OSError, OverflowError) as error:
-            raise UnavailableError(
-                f"port {port} cannot be used ({error}): name another, `make ui PORT=5001`"
-            ) from error
-    tracker = Tracker(folder)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{tracker.folder / DATABASE}"]
-    quiet = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # a dozen processes that pages do not need
-    return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"], env=quiet)
+            mend = f"name another, `make {target} PORT={port % 60_000 + 1}`"
+            raise UnavailableError(f"port {port} cannot be used ({error}): {mend}") from error

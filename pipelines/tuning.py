@@ -16,7 +16,7 @@ from models.devices import resolve
 from models.pulse import StoppedError, Worker, stop
 from models.trials import best_of, finished, reason_of
 from models.tuning import Budget
-from pipelines import console, search_report, studies, workers
+from pipelines import console, search_report, stages, studies, workers
 from pipelines.hunt import Hunt
 from pipelines.job import Job
 from pipelines.lookout import Lookout, counts
@@ -77,6 +77,7 @@ def tune(job: Job, ingested: Ingested, budget: Budget, crew: Crew) -> Tuned:
     tags = tags_of(job, hunt.model, ingested.tables, resolve(job.device).type)
     tags |= {"sampler": hunt.candidate.search.sampler.value, "pruner": hunt.candidate.search.pruner.value}
     title = f"tune-{hunt.model}-{study.study_name[-16:][:8]}"
+    stages.describe(job, ingested, tracker)
     with tracker.run(ingested.label, title, tags | same, _params(hunt), same) as running:
         mirror = Mirror(tracker, ingested.label, running.id, study, hunt.model, metric, job.competition.metric)
         with console.counted(f"{job.name} {hunt.model}, trials", budget.trials) as show:
