@@ -8,10 +8,10 @@ from functools import partial
 
 import pytest
 
+from models.tuning import Budget
 from pipelines import stages
 from pipelines.competition import find
 from pipelines.home import Home
-from pipelines.hunt import Budget
 from pipelines.job import Job
 from pipelines.tracking import DATABASE
 from pipelines.tuning import tune
