@@ -15,7 +15,7 @@ SEARCH = $(if $(TRIALS),--trials $(TRIALS)) $(if $(MINUTES),--minutes $(MINUTES)
 OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
 
-.PHONY: help all ingest train tune adopt ablate extras submit check repeat leaks leaderboard compare reproduce summary ui bench test lint clean $(COMPETITIONS)
+.PHONY: help all ingest train tune adopt ablate extras submit check repeat leaks leaderboard compare reproduce summary serve ui bench test lint clean $(COMPETITIONS)
 
 help:  ## list the targets
 	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [TRIALS=50] [WORKERS=2] [DEVICE=auto|cpu|cuda] [ARGS=...]"
@@ -66,6 +66,9 @@ reproduce: $(STAMP)  ## train an old run again and compare: RUN=<run>
 
 summary: $(STAMP)  ## print the layers of a model of C, their shapes and parameters
 	@$(NEEDS_C)$(PODIUM) summary $(C) $(if $(MODEL),--model $(MODEL)) $(ARGS)
+
+serve: $(STAMP)  ## answer requests with predictions of the best run of C, on 127.0.0.1; RUN=<run> of another
+	@$(NEEDS_C)$(PODIUM) serve $(C) $(if $(RUN),--run $(RUN)) $(if $(PORT),--port $(PORT))
 
 ui: $(STAMP)  ## compare the runs in MLflow's pages, on 127.0.0.1
 	@$(PODIUM) ui $(if $(PORT),--port $(PORT))

@@ -141,13 +141,19 @@ def _refuse_non_utf8(raw: bytes, file: str, separator: str) -> None:
         )
 
 
-def _refuse_header(header: Sequence[str], expected: Sequence[str], file: str) -> None:
+def missing_columns(header: Sequence[str], expected: Sequence[str], file: str) -> list[Fault]:
+    """A fault for each expected column that a header lacks, with what it may be called there."""
     faults = []
     for name in [name for name in expected if name not in header]:
         spellings = {other.strip().lower(): other for other in header if other not in expected}
         near = difflib.get_close_matches(name.lower(), spellings, n=1)
         mend = f"rename {spellings[near[0]]!r}" if near else "add it, or download the file again"
         faults.append(Fault(file=file, row=1, column=name, what="the column is missing", mend=mend))
+    return faults
+
+
+def _refuse_header(header: Sequence[str], expected: Sequence[str], file: str) -> None:
+    faults = missing_columns(header, expected, file)
     for name in [name for name in header if name not in expected]:
         mend = "remove it, or declare it in the schema"
         faults.append(Fault(file=file, row=1, column=name, what="a column that is not declared", mend=mend))
@@ -159,8 +165,14 @@ def _refuse_header(header: Sequence[str], expected: Sequence[str], file: str) ->
         raise BadDataError(faults)
 
 
-def typed(text: pd.DataFrame, columns: pa.DataFrameSchema, file: str) -> pd.DataFrame:
+def typed(text: pd.DataFrame, columns: pa.DataFrameSchema, file: str, first: int = FIRST_ROW) -> pd.DataFrame:
     """The declared feature columns as int64, float64 (NaN where empty) and str, checked.
+
+    Args:
+        text: every cell as text.
+        columns: as declared.
+        file: its name in errors.
+        first: the number of the first row in errors.
 
     Raises:
         BadDataError: naming all cells at fault.
@@ -172,7 +184,7 @@ def typed(text: pd.DataFrame, columns: pa.DataFrameSchema, file: str) -> pd.Data
         if kind(column) is str:
             converted[name] = cells.mask(cells == "") if column.nullable else cells
         else:
-            converted[name], found = _numbers(cells, column, file)
+            converted[name], found = _numbers(cells, column, file, first)
             faults += found
     if faults:
         raise BadDataError(sorted(faults, key=lambda fault: fault.row or 0))
@@ -180,11 +192,22 @@ def typed(text: pd.DataFrame, columns: pa.DataFrameSchema, file: str) -> pd.Data
     try:
         columns.validate(frame, lazy=True)
     except SchemaErrors as errors:
-        raise BadDataError(_faults(errors, file)) from None
+        raise BadDataError(_faults(errors, file, first)) from None
     return frame
 
 
-def _numbers(cells: pd.Series, column: pa.Column, file: str) -> tuple[pd.Series, list[Fault]]:
+def as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    """Cells of any type as they would be written; what is missing is empty."""
+    return pd.DataFrame(
+        {
+            name: ["" if empty else str(cell) for cell, empty in zip(cells, cells.isna(), strict=True)]
+            for name, cells in rows.items()
+        },
+        dtype=str,
+    )
+
+
+def _numbers(cells: pd.Series, column: pa.Column, file: str, first: int) -> tuple[pd.Series, list[Fault]]:
     """A text column as numbers, and a fault for each cell that is none."""
     trimmed = compute.utf8_trim_whitespace(pyarrow.array(cells, pyarrow.string()))
     empty = compute.equal(trimmed, "")
@@ -196,12 +219,12 @@ def _numbers(cells: pd.Series, column: pa.Column, file: str) -> tuple[pd.Series,
         values = None
     is_empty = empty.to_numpy(zero_copy_only=False)
     if values is None or (is_empty.any() and not column.nullable) or not np.isfinite(values[~is_empty]).all():
-        return _numbers_one_by_one(cells, trimmed.to_pylist(), column, file)
+        return _numbers_one_by_one(cells, trimmed.to_pylist(), column, file, first)
     return pd.Series(values, index=cells.index), []
 
 
 def _numbers_one_by_one(
-    cells: pd.Series, trimmed: list[str], column: pa.Column, file: str
+    cells: pd.Series, trimmed: list[str], column: pa.Column, file: str, first: int
 ) -> tuple[pd.Series, list[Fault]]:
     """The slow way, which tells a number that is written in another way from what is none."""
     values: list[int | float] = []
@@ -218,7 +241,7 @@ def _numbers_one_by_one(
             what = f"{cells.iloc[row]!r} is not a whole number of 64 bits"
         if what is not None:
             said = mend if text else "fill it"
-            faults.append(Fault(file=file, row=row + FIRST_ROW, column=str(cells.name), what=what, mend=said))
+            faults.append(Fault(file=file, row=row + first, column=str(cells.name), what=what, mend=said))
         values.append(value if what is None else 0)
     return pd.Series(np.array(values, dtype=np.int64 if kind(column) is int else np.float64), index=cells.index), faults
 
@@ -233,11 +256,11 @@ def _number(text: str, exact: bool) -> int | float:
     return float(text)
 
 
-def _faults(errors: SchemaErrors, file: str) -> list[Fault]:
+def _faults(errors: SchemaErrors, file: str, first: int) -> list[Fault]:
     faults = []
     for case in errors.failure_cases.sort_values("index", kind="stable").itertuples():
         what = f"{case.failure_case!r} is not {case.check}" if case.check != "not_nullable" else "the cell is empty"
-        row = int(case.index) + FIRST_ROW if case.index is not None and not pd.isna(case.index) else None
+        row = int(case.index) + first if case.index is not None and not pd.isna(case.index) else None
         mend = "correct it, or change the schema"
         faults.append(Fault(file=file, row=row, column=str(case.column), what=what, mend=mend))
     return faults

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from data.datasets import CONTEXT_STEP
-from features.minilm import TEXTS, OfMiniLM, Reader, Texts
+from features.minilm import TEXTS, OfMiniLM, Reader, Texts, reader_of
 
 SAMPLE = 20_000  # words, about, that the axes are learned from
 LEAST = 1e-12  # variance of an axis
@@ -34,7 +34,7 @@ class MiniLM(OfMiniLM):
         as it lies along the axes
         """
         apart = max(1, sum(map(len, texts)) // SAMPLE)
-        sample = self._words(Reader(device, max(self.layers)), texts[::apart])
+        sample = self._words(reader_of(device, max(self.layers)), texts[::apart])
         x = torch.cat([vectors for _, vectors in sample]).double()
         center = x.mean(dim=0)
         values, axes = torch.linalg.eigh((x - center).T @ (x - center) / len(x))
@@ -52,7 +52,7 @@ class MiniLM(OfMiniLM):
             device: where to compute.
             watch: told what share is done.
         """
-        reader = Reader(device, max(self.layers))
+        reader = reader_of(device, max(self.layers))
         starts = np.cumsum([0, *map(len, texts)])
         center, turn = torch.from_numpy(np.array(axes)).to(device).split([1, len(axes) - 1])
         found = np.zeros((starts[-1], axes.shape[1]), dtype=np.int8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -101,6 +102,12 @@ class Reader:
             pieces = torch.tensor(np.array([texts[row] for row in rows]), device=self.device)
             states = self.model(input_ids=pieces, output_hidden_states=True).hidden_states
             yield rows, torch.cat([states[layer].float() for layer in layers], dim=2)
+
+
+@lru_cache(maxsize=1)
+def reader_of(device: torch.device, depth: int) -> Reader:
+    """A reader, loaded once."""
+    return Reader(device, depth)
 
 
 def _of_one_length(length_of: Sequence[int]) -> list[np.ndarray]:

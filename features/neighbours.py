@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from copy import copy
 from enum import StrEnum
 from weakref import WeakKeyDictionary
 
@@ -14,6 +16,7 @@ from torch.nn.functional import pad
 
 from data.errors import UsageError
 from data.tables import Tables
+from features.latest import Latest
 from features.nca import column_weights
 from features.recipe import ROW, Workshop
 
@@ -34,11 +37,30 @@ class Distance(StrEnum):
     LEARNED = "learned"  # by angle, the columns weighted so that near rows are of one class: looks anew in every fold
 
 
+class Known:
+    """The rows that are looked among.
+
+    Args:
+        points: float32 [known, columns].
+        numbers: int64 [known], of the rows.
+        scale: float32 [columns], that the points were brought to.
+    """
+
+    def __init__(self, points: np.ndarray, numbers: np.ndarray, scale: np.ndarray) -> None:
+        self.points, self.numbers, self.scale = points, numbers, scale
+        self.latest: Latest[np.ndarray] = Latest()
+
+    def nearest(self, points: np.ndarray, count: int) -> np.ndarray:
+        """The numbers of the nearest known rows of each point, nearest first, int64 [points, count]."""
+        key = hashlib.sha256(points.tobytes()).digest(), count
+        return self.latest(key, lambda: self.numbers[_search(self.points, points, count)])
+
+
 class Found:
     """The nearest train rows of all rows, int32 [rows, neighbours], by row numbers; found once for all folds."""
 
-    def __init__(self, near: np.ndarray, train_rows: int) -> None:
-        self.near, self.train_rows = near, train_rows
+    def __init__(self, near: np.ndarray, train_rows: int, known: Known) -> None:
+        self.near, self.train_rows, self.known = near, train_rows, known
 
     def __deepcopy__(self, memo: dict[int, object]) -> Found:
         return self  # scikit-learn clones the arguments of a transformer
@@ -104,19 +126,23 @@ class Neighbours(TransformerMixin, BaseEstimator):
         """The nearest train rows of all rows, but oneself."""
         (scale,) = self._scales(tables.train, tables.target)
         train, test = (self._points(rows, scale) for rows in (tables.train, tables.test))
-        known = _drawn(len(train))
-        near = known[_search(train[known], np.concatenate([train, test]), min(count, len(known)))]
+        drawn = _drawn(len(train))
+        known = Known(train[drawn], drawn, scale)
+        near = drawn[_search(known.points, np.concatenate([train, test]), min(count, len(drawn)))]
         near[near == np.arange(len(near))[:, None]] = NOBODY
-        return Found(near.astype(np.int32), len(train))
+        return Found(near.astype(np.int32), len(train), known)
 
     def fit(self, rows: pd.DataFrame, target: np.ndarray) -> Neighbours:
         """Learns from the train rows."""
         self.classes_ = int(target.max()) + 1
         if self.found is None:
-            self.known_, self.scales_ = _drawn(len(rows)), self._scales(rows, target)
-            self.points_ = [self._points(rows, scale)[self.known_] for scale in self.scales_]
+            drawn = _drawn(len(rows))
+            scales = self._scales(rows, target)
+            self.known_ = [Known(self._points(rows.iloc[drawn], scale), drawn, scale) for scale in scales]
+            self.count_ = min(max(self.ks) + 1, len(drawn))
             at, count = np.arange(len(rows)), len(rows)
         else:
+            self.known_, self.count_ = [self.found.known], self.found.near.shape[1]
             at, count = rows[ROW].to_numpy(), self.found.train_rows
         self.labels_ = np.full(count + 1, NOBODY, dtype=np.int16)  # by row number; the last one is nobody's
         self.labels_[at] = target
@@ -129,6 +155,12 @@ class Neighbours(TransformerMixin, BaseEstimator):
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Gives other rows what the train rows say."""
         return self._added(rows, own=np.full(len(rows), NOBODY))
+
+    def release(self) -> Neighbours:
+        """See `Encoder`: looks among the same rows for the neighbours of others."""
+        other = copy(self)
+        other.found, other.known_ = None, self.known_[-1:]
+        return other
 
     def _added(self, rows: pd.DataFrame, own: np.ndarray) -> pd.DataFrame:
         starts = range(0, max(len(rows), 1), CHUNK)
@@ -152,12 +184,12 @@ class Neighbours(TransformerMixin, BaseEstimator):
 
     def _nearest(self, rows: pd.DataFrame, own: np.ndarray) -> np.ndarray:
         """The nearest train rows but oneself, int64 [rows, neighbours], NOBODY in one's own place."""
-        parts = len(self.scales_) - 1
+        parts = len(self.known_) - 1
         part = np.where(own == NOBODY, parts, own % max(parts, 1))
-        near = np.empty((len(rows), min(max(self.ks) + 1, len(self.known_))), dtype=np.int64)
-        for number, (scale, points) in enumerate(zip(self.scales_, self.points_, strict=True)):
+        near = np.empty((len(rows), self.count_), dtype=np.int64)
+        for number, known in enumerate(self.known_):
             asked = np.flatnonzero(part == number)
-            near[asked] = self.known_[_search(points, self._points(rows.iloc[asked], scale), near.shape[1])]
+            near[asked] = known.nearest(self._points(rows.iloc[asked], known.scale), self.count_)
         near[near == own[:, None]] = NOBODY
         return near
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,8 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from data.datasets import CONTEXT_STEP, UNSEEN, SequenceDataset
 from data.errors import UnavailableError
 from data.tables import Tables
-from features.minilm import TEXTS, OfMiniLM, Reader, Texts, folder
+from features.latest import Latest
+from features.minilm import TEXTS, OfMiniLM, Reader, Texts, folder, reader_of
 from features.recipe import ROW, Recipe, Workshop
 from features.text import words_of
 
@@ -56,6 +59,7 @@ class Pieces:
     context: np.ndarray
     places: np.ndarray
     weights: Mapping[str, torch.Tensor]
+    latest: Latest[Pieces] = field(default_factory=Latest)  # of rows that came later
 
     def __deepcopy__(self, memo: object) -> Pieces:
         """Nothing changes it, so that a cloned encoder need not copy it."""
@@ -99,6 +103,7 @@ class PieceEncoder(TransformerMixin, BaseEstimator):
         """The pieces of the train rows."""
         found = self._of(rows)
         self.spread_ = np.stack([found.weights[name].numpy() for name in ("center", "scale")])
+        self.latest_ = found.latest
         return found
 
     def fit(self, rows: pd.DataFrame, target: np.ndarray) -> PieceEncoder:
@@ -109,6 +114,12 @@ class PieceEncoder(TransformerMixin, BaseEstimator):
     def transform(self, rows: pd.DataFrame) -> Pieces:
         """The pieces of other rows."""
         return self._of(rows, self.spread_)
+
+    def release(self) -> PieceEncoder:
+        """See `Encoder`: reads other rows."""
+        other = copy(self)
+        other.known = None
+        return other
 
     def dataset(self, found: Pieces, target: torch.Tensor) -> SequenceDataset:
         """See `Encoder`."""
@@ -129,7 +140,10 @@ class PieceEncoder(TransformerMixin, BaseEstimator):
     def _of(self, rows: pd.DataFrame, spread: np.ndarray | None = None) -> Pieces:
         if self.known is not None:
             return self.known.of(rows[ROW].to_numpy())
-        return self._lower.read(words_of(rows, self.column), Workshop(), spread)
+        texts = words_of(rows, self.column)
+        if spread is None:
+            return self._lower.read(texts, Workshop())
+        return self.latest_(self._lower.key(texts), lambda: self._lower.read(texts, Workshop(), spread))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +169,7 @@ class LowerLayers(OfMiniLM):
             UnavailableError: the package is not there.
         """
         self.require()
-        reader, key = Reader(workshop.device, self.layer), self.key(texts)
+        reader, key = reader_of(workshop.device, self.layer), self.key(texts)
         cut = [each for first in range(0, len(texts), TEXTS) for each in _ids(reader, texts[first : first + TEXTS])]
         offsets = np.cumsum([0, *map(len, cut)])
         sample = cut[:: max(1, len(texts) // SAMPLE)]
@@ -174,7 +188,7 @@ class LowerLayers(OfMiniLM):
             return found
 
         context = workshop.array(f"{key}-states", states, self.title(texts))
-        weights = {"center": center, "scale": scale} | self._upper()
+        weights = {"center": center, "scale": scale} | _upper(self.layer)
         return Pieces(
             tokens=np.concatenate([np.empty(0, dtype=np.int64), *cut]) + UNSEEN + 1,
             offsets=offsets,
@@ -188,13 +202,15 @@ class LowerLayers(OfMiniLM):
         states = torch.cat([made.flatten(0, 1) for _, made in reader.states(texts, [self.layer])]).double()
         return torch.stack([states.mean(dim=0), states.std(dim=0, correction=0) / SPREAD]).float().cpu().numpy()
 
-    def _upper(self) -> dict[str, np.ndarray]:
-        """The weights of the layers above, which are counted anew from 0."""
-        found = {}
-        for name, weight in load_file(folder() / "model.safetensors").items():
-            if (part := OF_LAYER.fullmatch(name)) and int(part[1]) >= self.layer:
-                found[f"{int(part[1]) - self.layer}.{part[2]}"] = weight.astype(np.float32)
-        return found
+
+@lru_cache(maxsize=1)
+def _upper(layer: int) -> dict[str, np.ndarray]:
+    """The weights of the layers above one, which are counted anew from 0."""
+    found = {}
+    for name, weight in load_file(folder() / "model.safetensors").items():
+        if (part := OF_LAYER.fullmatch(name)) and int(part[1]) >= layer:
+            found[f"{int(part[1]) - layer}.{part[2]}"] = weight.astype(np.float32)
+    return found
 
 
 def _ids(reader: Reader, texts: Texts) -> list[np.ndarray]:

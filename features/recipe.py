@@ -41,7 +41,8 @@ class Encoder(Protocol):
     It may have a method `prepare(tables, workshop)`, which gives an encoder that knows what is the same in every fold,
     as which rows are alike; it is called once, and must not look at the target. It may have methods `origins()`, the
     names and versions of what it reads beside the rows, and `notices()`, a line for each such thing that is not there;
-    and `require()`, which raises UnavailableError where it cannot do without something.
+    and `require()`, which raises UnavailableError where it cannot do without something. And it may have a method
+    `release()`, which gives a fitted one for rows that come later, without what it was prepared with.
 
     `fit_transform` of the train rows may differ from `transform` of others: features that use the target leave the
     row itself out of its own.
@@ -94,11 +95,18 @@ class Recipe:
             self.encoder.require()
 
     def encode(self, tables: Tables, fold: int | None) -> Fold:
+        """See `fit`: what was encoded."""
+        return self.fit(tables, fold)[1]
+
+    def fit(self, tables: Tables, fold: int | None) -> tuple[Encoder, Fold]:
         """Fits on the train rows of a fold, and encodes those, the rows held out, and the test rows.
 
         Args:
             tables: all rows.
             fold: its number; None holds nothing out, and so fits on all train rows.
+
+        Returns:
+            The encoder, for rows that come later, and what it made of the rows.
 
         Raises:
             UsageError: the recipe does not fit the columns, or makes numbers that are not finite in float32.
@@ -114,9 +122,20 @@ class Recipe:
             return encoder.dataset(found, torch.from_numpy(target))
 
         valid = numbered[held_out].reset_index(drop=True)
-        return Fold(
+        encoded = Fold(
             train=dataset(train, target),
             valid=dataset(encoder.transform(valid), tables.target[held_out]),
             test=dataset(encoder.transform(test), np.full(len(tables.test), UNKNOWN)),
             valid_rows=torch.from_numpy(np.flatnonzero(held_out)),
         )
+        return released(encoder), encoded
+
+
+def released(encoder: Any) -> Any:
+    """An encoder, or a transformer, for rows that come later."""
+    return encoder.release() if hasattr(encoder, "release") else encoder
+
+
+def encode_later(encoder: Encoder, rows: pd.DataFrame) -> Rows:
+    """Rows that come later, whose target nobody knows, by a released encoder."""
+    return encoder.dataset(encoder.transform(rows), torch.full((len(rows),), UNKNOWN))

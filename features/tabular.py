@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from data.datasets import TabularDataset
 from data.errors import UsageError
 from data.tables import Tables
-from features.recipe import Recipe, Workshop
+from features.recipe import Recipe, Workshop, released
 
 
 def tabular(
@@ -81,6 +82,13 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         """See `Encoder`: the same with each derived transformer prepared that can be."""
         derive = tuple(each.prepare(tables, workshop) if hasattr(each, "prepare") else each for each in self.derive)
         return clone(self).set_params(derive=derive)
+
+    def release(self) -> TabularEncoder:
+        """See `Encoder`: the same with each derived transformer released."""
+        other = copy(self)
+        other.derive = ()  # the fitted ones stand in the pipeline
+        other.pipeline_ = Pipeline([(name, released(step)) for name, step in self.pipeline_.steps])
+        return other
 
     def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:
         """Learns from the train rows; their input, float32 [rows, columns]."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -12,9 +14,10 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
 from data.datasets import UNSEEN, SequenceDataset
-from data.errors import UsageError
+from data.errors import UnavailableError, UsageError
 from data.tables import Tables
 from features.context import MiniLM
+from features.latest import Latest
 from features.recipe import ROW, Recipe, Workshop
 from features.spans import in_longest
 from features.vectors import Packaged, WordVectors
@@ -65,6 +68,7 @@ class Known:
     context: np.ndarray  # int8 [places, units]
     places: np.ndarray  # int64 [rows], of a row's first word
     axes: np.ndarray | None  # see `MiniLM.axes`
+    latest: Latest[np.ndarray] = field(default_factory=Latest)  # the context of rows that came later
 
     def __deepcopy__(self, memo: object) -> Known:
         """Nothing changes it, so that a cloned encoder need not copy it."""
@@ -85,6 +89,28 @@ class Encoded:
     places: np.ndarray  # int64 [rows], of the context of a row's first token
 
 
+class Vocabulary:
+    """The learned words.
+
+    Args:
+        words: from token 2 on.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = tuple(words)
+        self.token = {word: number for number, word in enumerate(self.words, start=UNSEEN + 1)}
+
+    def __len__(self) -> int:
+        """The tokens, those of the padding and of the unseen included."""
+        return UNSEEN + 1 + len(self.words)
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"words": json.dumps(self.words)}  # one text is kept a thousand times faster than as many words
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        self.__init__(json.loads(state["words"]))  # type: ignore[misc]
+
+
 class TextEncoder(TransformerMixin, BaseEstimator):
     """The transformer behind `text`, with its arguments.
 
@@ -92,9 +118,8 @@ class TextEncoder(TransformerMixin, BaseEstimator):
 
     Attributes:
         axes_: what the context of words is brought to, if there is any.
-        words_: the learned words, from token 2 on: those of the train rows, then those that have a vector only, then
-            the learned n-grams.
-        vectors_: float32 [tokens, units], NaN where nothing is known.
+        vocabulary_: the words of the train rows, then those that have a vector only, then the learned n-grams.
+        vectors_: float32 [tokens, units], NaN where nothing is known; None after `release`: the networks learned them.
     """
 
     def __init__(
@@ -138,15 +163,23 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         count = Counter(word for words in texts for word in words)
         learned = sorted(word for word, times in count.items() if times >= self.least)
         known = self.known or self._look_up(rows, texts, Workshop())
-        self.axes_ = known.axes
+        self.axes_, self.latest_ = known.axes, known.latest
         given = known.words[~np.isnan(known.vectors).all(axis=1)] if known.vectors.size else known.words[:0]
         words = (*learned, *sorted(set(given) - set(learned)))
         count = Counter(ngram for text in texts for ngram in self._ngrams(text))
         ngrams = sorted(ngram for ngram, times in count.items() if times >= self.least)
-        self.words_ = (*words, *ngrams)
-        nothing = np.full((UNSEEN + 1 + len(ngrams), known.vectors.shape[1]), np.nan, dtype=np.float32)
-        self.vectors_ = np.concatenate([nothing[: UNSEEN + 1], known.of(words), nothing[UNSEEN + 1 :]])
-        return self._encoded(rows, texts, known)
+        self.vocabulary_ = Vocabulary((*words, *ngrams))
+        self.units_ = known.vectors.shape[1]
+        nothing = np.full((UNSEEN + 1 + len(ngrams), self.units_), np.nan, dtype=np.float32)
+        self.vectors_: np.ndarray | None = np.concatenate(
+            [nothing[: UNSEEN + 1], known.of(words), nothing[UNSEEN + 1 :]]
+        )
+        return self._encoded(texts, known.context, known.places[rows[ROW].to_numpy()] if self.known else known.places)
+
+    @property
+    def words_(self) -> tuple[str, ...]:
+        """The learned words, from token 2 on."""
+        return self.vocabulary_.words
 
     def fit(self, rows: pd.DataFrame, target: np.ndarray) -> TextEncoder:
         """Learns the words of the train rows."""
@@ -156,15 +189,26 @@ class TextEncoder(TransformerMixin, BaseEstimator):
     def transform(self, rows: pd.DataFrame) -> Encoded:
         """The tokens of other rows."""
         texts = self._split(rows)
-        return self._encoded(rows, texts, self.known or self._look_up(rows, texts, Workshop(), self.axes_))
+        if self.known is not None:
+            return self._encoded(texts, self.known.context, self.known.places[rows[ROW].to_numpy()])
+        whole, places = self._whole(rows, texts)
+        return self._encoded(texts, self._context_of_later(whole), places)
+
+    def release(self) -> TextEncoder:
+        """See `Encoder`: looks up the context of other rows."""
+        other = copy(self)
+        other.known, other.vectors_ = None, None
+        other.axes_ = None if self.axes_ is None else np.array(self.axes_)  # out of a file
+        return other
 
     def dataset(self, found: Encoded, target: torch.Tensor) -> SequenceDataset:
         """See `Encoder`."""
+        nothing = torch.full((1, 1), torch.nan).expand(len(self.vocabulary_), self.units_)
         return SequenceDataset(
             input=torch.from_numpy(found.tokens),
             offsets=torch.from_numpy(found.offsets),
             target=target,
-            vectors=torch.from_numpy(self.vectors_),
+            vectors=nothing if self.vectors_ is None else torch.from_numpy(self.vectors_),
             context=torch.from_numpy(found.context),
             places=torch.from_numpy(found.places),
         )
@@ -180,19 +224,16 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         """All that are longer than a word."""
         return [" ".join(text[at : at + n]) for n in range(2, self.ngrams + 1) for at in range(len(text) + 1 - n)]
 
-    def _look_up(
-        self, rows: pd.DataFrame, texts: list[list[str]], workshop: Workshop, axes: np.ndarray | None = None
-    ) -> Known:
+    def _look_up(self, rows: pd.DataFrame, texts: list[list[str]], workshop: Workshop) -> Known:
         words = sorted({word for text in texts for word in text})
         found = [each.find(words) for each in self.vectors if each.origin() is not None]
-        model = self.context if self.context is not None and self.context.origin() is not None else None
         whole, places = self._whole(rows, texts)
+        model = self._model
         if model is None:
-            context = np.empty((sum(map(len, whole)), 0), dtype=np.int8)
+            axes, context = None, _no_context(whole)
         else:
             key, device = model.key(whole), workshop.device
-            if axes is None:
-                axes = workshop.array(f"{key}-axes", lambda _: model.axes(whole, device))
+            axes = workshop.array(f"{key}-axes", lambda _: model.axes(whole, device))
             title = model.title(whole)
             context = workshop.array(key, lambda watch: model.encode(whole, axes, device, watch), title)
         return Known(
@@ -201,6 +242,25 @@ class TextEncoder(TransformerMixin, BaseEstimator):
             context=context,
             places=places,
             axes=axes,
+        )
+
+    @property
+    def _model(self) -> MiniLM | None:
+        """What makes the context, if it is installed."""
+        return self.context if self.context is not None and self.context.origin() is not None else None
+
+    def _context_of_later(self, whole: list[list[str]]) -> np.ndarray:
+        """The context of rows that came later, int8 [words, units], along the axes that were learned."""
+        axes = self.axes_
+        if axes is None:
+            return _no_context(whole)
+        model = self._model
+        if model is None:
+            assert self.context is not None
+            raise UnavailableError(f"{self.context.missing}: these networks learned with it")
+        return self.latest_(
+            model.key(whole),
+            lambda: model.encode(whole, axes, torch.device("cpu"), lambda share: None),  # noqa: ARG005
         )
 
     def _whole(self, rows: pd.DataFrame, texts: list[list[str]]) -> tuple[list[list[str]], np.ndarray]:
@@ -213,8 +273,8 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         starts = np.cumsum([0, *(len(texts[row]) for row in holders)])
         return [texts[row] for row in holders], starts[own] + inside
 
-    def _encoded(self, rows: pd.DataFrame, texts: list[list[str]], known: Known) -> Encoded:
-        token = {word: number for number, word in enumerate(self.words_, start=UNSEEN + 1)}
+    def _encoded(self, texts: list[list[str]], context: np.ndarray, places: np.ndarray) -> Encoded:
+        token = self.vocabulary_.token
         found = [
             [token.get(word, UNSEEN) for word in text]
             + [token[ngram] for ngram in self._ngrams(text) if ngram in token]
@@ -223,9 +283,13 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         return Encoded(
             tokens=np.array([one for tokens in found for one in tokens], dtype=np.int64),
             offsets=np.cumsum([0, *map(len, found)]),
-            context=known.context,
-            places=known.places[rows[ROW].to_numpy()] if self.known is not None else known.places,
+            context=context,
+            places=places,
         )
+
+
+def _no_context(texts: list[list[str]]) -> np.ndarray:
+    return np.empty((sum(map(len, texts)), 0), dtype=np.int8)
 
 
 def words_of(rows: pd.DataFrame, column: str, lower: bool = True) -> list[list[str]]:

@@ -13,6 +13,7 @@ from data.datasets import Fold
 from data.metrics import Metric
 from models.config import Config
 from models.devices import matmul_precision, threads
+from models.ensemble import mean_of
 from models.epochs import Epoch, RefitEpoch, Told, Watch, Within
 from models.forms import form_of
 from models.keeping import Keep, Nowhere, State, part, prefixed
@@ -81,8 +82,7 @@ def crossfit(
                 refit = _Refit(whole, validation, seed)
                 refit.restore(part("refit", state))
                 refit.run(watch, keep)
-                nets = len(folds) * config.members
-                test = (test * nets + refit.test() * config.refits) / (nets + config.refits)  # the mean of all
+                test = mean_of(test, len(folds) * config.members, refit.test(), config.refits)
                 refit_weights = _on_cpu(refit.network.state_dict())
     if not test.isfinite().all():
         raise DivergedError("the prediction of a test row is no number: lower lr, or look at the row's features")

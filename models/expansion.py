@@ -36,6 +36,7 @@ class Expansion(nn.Module):
         generators: one a network; draws the terms of its sums.
     """
 
+    counts: Tensor  # int64 [nets, pieces]: how many of the numbers have a first piece, a second, ...; alike in all nets
     order: Tensor  # int64 [nets, numbers]: the numbers, those with most pieces first; the same for all networks
     least: Tensor  # [nets, 1, numbers], in that order
     slopes: Tensor  # [nets, 1, used]: all first pieces, then all second ones, ...; 0 where a fold lacks one
@@ -52,8 +53,9 @@ class Expansion(nn.Module):
         self.numbers, self.sums = numbers, sums
         outputs = 0 if pieces is None else numbers * max(pieces, 1)
         pieces = pieces or 0
-        self.lengths = [numbers] * pieces  # how many of the numbers have a first piece, a second, ...
+        self.lengths = [numbers] * pieces  # a row of `counts`
         self.widths = (outputs, sums, passed)
+        self.register_buffer("counts", torch.tensor(self.lengths).repeat(nets, 1))
         self.register_buffer("order", torch.arange(numbers).repeat(nets, 1))
         self.register_buffer("least", torch.zeros(nets, 1, numbers))
         self.register_buffer("slopes", torch.zeros(nets, 1, numbers * pieces))
@@ -84,6 +86,7 @@ class Expansion(nn.Module):
         used = (slopes > 0).any(dim=0)  # [pieces, numbers]
         order = used.sum(dim=0).argsort(descending=True, stable=True)
         self.lengths = used.sum(dim=1).tolist()
+        self.counts = used.sum(dim=1).repeat(len(self.counts), 1)
         numbers = torch.cat([order[:length] for length in self.lengths])
         piece = torch.arange(len(self.lengths), device=edges.device).repeat_interleave(used.sum(dim=1))
         least = edges[:, :1]
@@ -96,6 +99,15 @@ class Expansion(nn.Module):
         for name, value in found.items():
             setattr(self, name, value.repeat_interleave(members, dim=0))
         return piece * self.numbers + numbers
+
+    def settle(self, counts: Tensor) -> None:
+        """Goes to the shapes that `fit` led to, by the `counts` of that time."""
+        self.lengths = counts[0].tolist()
+        pieces = sum(self.lengths)
+        self.counts = torch.empty_like(counts)
+        self.slopes, self.offsets = (torch.empty(len(counts), 1, pieces) for _ in range(2))
+        if self.lengths:
+            self.widths = (pieces, *self.widths[1:])
 
     def _moments(self, x: Tensor, terms: Tensor) -> tuple[Tensor, Tensor]:
         """The mean of every sum of these rows, and 1 / its standard deviation, both float32 [members, 1, sums]."""

@@ -15,6 +15,7 @@ from data.errors import UsageError
 from models.columns import ColumnPack, Columns
 from models.config import Config
 from models.expansion import Expansion
+from models.keeping import State
 from models.layers import MOST_DROPOUT, PackedEmbedding, PackedLinear, RectifiedDropout
 from models.network import Network, Noise
 from models.pack import Form, Pack
@@ -101,11 +102,24 @@ class MLP(Network):
         assert isinstance(pack, ColumnPack)
         if self.expansion is None:
             return
-        expanded = sum(self.expansion.widths)
+        expanded, first = sum(self.expansion.widths), self._first_layer
         kept = self.expansion.fit(pack)
+        first.take(torch.cat([kept, torch.arange(expanded, first.weight.shape[1], device=kept.device)]))
+
+    def settle(self, state: State) -> None:
+        """See `Network.settle`."""
+        if self.expansion is not None:
+            before = sum(self.expansion.widths)
+            self.expansion.settle(state["expansion.counts"])
+            inputs = self._first_layer.weight.shape[1] - before + sum(self.expansion.widths)
+            self._first_layer.take(torch.arange(inputs))
+        super().settle(state)
+
+    @property
+    def _first_layer(self) -> PackedLinear:
         first = self.hidden[0] if len(self.hidden) else self.output
         assert isinstance(first, PackedLinear)
-        first.take(torch.cat([kept, torch.arange(expanded, first.weight.shape[1], device=kept.device)]))
+        return first
 
     def forward(self, input: Tensor, noise: Noise | None = None) -> Tensor:
         """See `Network.forward`."""

@@ -115,6 +115,10 @@ class Network(nn.Module):
         Called once, before the training; inputs that no fold uses may be left out, with their weights.
         """
 
+    def settle(self, state: State) -> None:
+        """Goes to a state of such a network that was taken after `fit`, which may have left inputs out."""
+        self.load_state_dict(state)
+
     def slow_parameters(self) -> list[nn.Parameter]:
         """Those, of a dense gradient, that learn at `slow_rate`, as they were trained elsewhere."""
         return []

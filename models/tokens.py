@@ -44,21 +44,21 @@ class Tokens(Form):
         shape = (len(datasets), max(rows))
         starts, lengths, places = (torch.zeros(shape, dtype=torch.int64) for _ in range(3))
         target = torch.full(shape, UNKNOWN)
-        vectors = torch.full((len(datasets), self.vocabulary, self.units), torch.nan)
-        tokens, contexts, first = [], _Shared(), 0
+        tokens, vectors, contexts, first = [], [], _Shared(), 0
         for number, data in enumerate(datasets):
             assert isinstance(data, SequenceDataset)
             starts[number, : len(data)] = first + data.offsets[:-1]
             lengths[number, : len(data)] = data.offsets.diff()
             target[number, : len(data)] = data.target
-            vectors[number, : len(data.vectors)] = data.vectors
             places[number, : len(data)] = data.places + contexts.add(data.context)
             tokens.append(data.input)
+            vectors.append(data.vectors)
             first += len(data.input)
         tokens.append(torch.tensor([PADDING]))  # there is one to point at
-        parts = (torch.cat(tokens), starts, lengths, target, vectors, contexts.whole(), places)
-        names = ("tokens", "starts", "lengths", "target", "vectors", "context", "places")
-        return TokenPack(rows=rows, **{name: part.to(device) for name, part in zip(names, parts, strict=True)})
+        parts = (torch.cat(tokens), starts, lengths, target, contexts.whole(), places)
+        names = ("tokens", "starts", "lengths", "target", "context", "places")
+        moved = {name: part.to(device) for name, part in zip(names, parts, strict=True)}
+        return TokenPack(rows=rows, vectors=tuple(vectors), **moved)
 
     def example(self, nets: int, rows: int) -> Texts:
         """See `Form.example`: rows of one token."""
@@ -111,7 +111,7 @@ class TokenPack(Pack):
         tokens: int64 [tokens of all rows of all folds, and one more].
         starts: int64 [folds, rows], of a row in the tokens.
         lengths: int64 [folds, rows]; 0 in the padding.
-        vectors: float32 [folds, vocabulary, units]; NaN where nothing is known.
+        vectors: of each fold, float32 [its vocabulary, units]; NaN where nothing is known.
         context: int8 [places, units], in `CONTEXT_STEP`s.
         places: int64 [folds, rows], where the context of a row begins.
     """
@@ -119,7 +119,7 @@ class TokenPack(Pack):
     tokens: Tensor
     starts: Tensor
     lengths: Tensor
-    vectors: Tensor
+    vectors: tuple[Tensor, ...]
     context: Tensor
     places: Tensor
 

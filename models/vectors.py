@@ -35,11 +35,13 @@ class TokenVectors(nn.Module):
         return list(self.parameters())
 
     @torch.no_grad()
-    def take(self, vectors: Tensor) -> None:
-        """Takes over what is known, float32 [folds, vocabulary, units], NaN where nothing is."""
-        if vectors.shape[2]:
-            given = vectors.repeat_interleave(len(self.table) // len(vectors), dim=0)
-            self.table.copy_(torch.where(given.isnan(), self.table, given))
+    def take(self, vectors: Sequence[Tensor]) -> None:
+        """Takes over what is known in each fold, float32 [its vocabulary, units], NaN where nothing is."""
+        members = len(self.table) // len(vectors)
+        for fold, own in enumerate(vectors):
+            if own.shape[1]:
+                given, drawn = own.to(self.table.device), self.table[fold * members : (fold + 1) * members, : len(own)]
+                drawn.copy_(torch.where(given.isnan(), drawn, given))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Looks up."""

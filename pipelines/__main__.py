@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from data.errors import BadDataError, PodiumError, UsageError
-from pipelines import compare_commands, search_commands
+from pipelines import compare_commands, search_commands, serve_commands
 from pipelines.options import (
     Address,
     Again,
@@ -36,7 +36,6 @@ from pipelines.options import (
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 TyperUsageError: Any = typer.BadParameter.__bases__[0]  # typer does not export it
-MOST_FAULTS = 50  # that `check` prints
 INTERRUPTED = 130
 
 
@@ -131,17 +130,14 @@ def submit(
 @app.command()
 def check(name: Name, home: HomeFolder = None) -> None:
     """Check the raw files against the declaration and list every fault."""
-    from pipelines import stages
+    from pipelines import console, stages
 
     job = job_of(name, home)
     raw = stages.locate(job)
     try:
         tables = stages.read(job, raw)
     except BadDataError as error:
-        for fault in error.faults[:MOST_FAULTS]:
-            print(f"podium: {fault}", file=sys.stderr)
-        if len(error.faults) > MOST_FAULTS:
-            print(f"podium: and {len(error.faults) - MOST_FAULTS:,} more", file=sys.stderr)
+        console.tell_faults(error)
         raise typer.Exit(error.exit_code) from None
     print(f"{name}: {raw.place} fits its declaration: {len(tables.train):,} train and {len(tables.test):,} test rows")
 
@@ -236,6 +232,7 @@ def leaks(
 
 search_commands.add(app)
 compare_commands.add(app)
+serve_commands.add(app)
 
 
 @app.command()

@@ -14,17 +14,19 @@ from data.schema import Schema
 from data.tables import Tables
 from models.config import Config
 from models.crossfit import CrossFit
-from pipelines import report, tensors
+from pipelines import report
 from pipelines.competition import Competition
 from pipelines.keys import settings
+from pipelines.tracking import MODEL
 
 OOF_PREDICTIONS = "oof_predictions.parquet"
 TEST_PREDICTIONS = "test_predictions.parquet"
 FOLDS = "folds.parquet"
+PIPELINE = Path(MODEL) / "artifacts" / "pipeline"  # where MLflow puts what the model loads
 
 
 def write(folder: Path, competition: Competition, tables: Tables, config: Config, fit: CrossFit, layers: str) -> None:
-    """Writes all files of a training.
+    """Writes all files of a training but its model.
 
     Args:
         folder: where to.
@@ -38,9 +40,6 @@ def write(folder: Path, competition: Competition, tables: Tables, config: Config
     write_predictions(folder, competition, tables, fit.oof, fit.test)
     (folder / "config.json").write_text(json.dumps(settings(config), indent=2) + "\n")
     (folder / "network.txt").write_text(layers + "\n")
-    tensors.write(fit.weights, folder / "weights.safetensors")
-    if fit.refit_weights:
-        tensors.write(fit.refit_weights, folder / "refit_weights.safetensors")
     curves = report.learning_curves(fit.history, fit.fold_epochs, metric, config.monitor or metric)
     report.write_png(curves, folder / "learning_curves.png")
 

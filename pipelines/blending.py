@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from data.metrics import Metric
 from models.devices import resolve
-from pipelines import artifacts, keys, stages
+from pipelines import artifacts, champion, keys, pipeline, stages
 from pipelines.job import Job
 from pipelines.origin import working_commit
+from pipelines.packaging import package
 from pipelines.scoring import score_metrics
 from pipelines.stages import Trained
-from pipelines.tracking import FinishedRun, Tracker, scratch
+from pipelines.tracking import MODEL, FinishedRun, Tracker, scratch
 from pipelines.tuning import Effort, search
 from submissions.blend import blend
 
@@ -84,7 +85,15 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
             artifacts.write_predictions(folder, competition, tables, found.oof, test)
             told = {"temperature": found.temperature, "models": shares}
             (folder / "blend.json").write_text(json.dumps(told, indent=2) + "\n")
+            weighed = {
+                each.model: (each.run.artifacts / artifacts.PIPELINE, float(weight))
+                for each, weight in zip(trained, found.weights, strict=True)
+            }
+            with scratch() as made:
+                pipeline.join(made / "pipeline", job.name, weighed, found.temperature)
+                package(folder / MODEL, competition, tables, made / "pipeline")
             running.keep(folder)
+    champion.crown(ingested.label, competition.metric, tracker)
     return _trained(tracker.read(running.id), trained, key, hit=False)
 
 

@@ -12,11 +12,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
+from data.errors import BadDataError
 from data.files import beside
 from data.metrics import Metric
 from models.epochs import RefitEpoch, Told, Watch, Within
 
 WIDE = 160  # columns of a table that goes to no terminal
+MOST_FAULTS = 50  # that are told
 QUIET = 30.0  # seconds between two lines where there is no terminal
 STDERR = Console(stderr=True, highlight=False)
 
@@ -34,6 +36,14 @@ def warn(text: str) -> None:
 def tell(text: str) -> None:
     """One line that is good to know."""
     STDERR.print(text, markup=False, soft_wrap=True)
+
+
+def tell_faults(error: BadDataError) -> None:
+    """Everything that is wrong with some rows, a line each."""
+    for fault in error.faults[:MOST_FAULTS]:
+        print(f"podium: {fault}", file=sys.stderr)
+    if len(error.faults) > MOST_FAULTS:
+        print(f"podium: and {len(error.faults) - MOST_FAULTS:,} more", file=sys.stderr)
 
 
 def show(table: Table) -> None:

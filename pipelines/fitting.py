@@ -8,7 +8,7 @@ import torch
 
 from data.datasets import Fold
 from data.tables import Tables
-from features.recipe import Workshop
+from features.recipe import Encoder, Workshop
 from models.config import Config
 from models.crossfit import CrossFit, crossfit
 from models.epochs import Watch
@@ -22,17 +22,28 @@ from pipelines.competition import Candidate, Competition
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Encoded:
-    """A candidate's folds by their numbers, and the one that holds nothing out, which the refit trains on."""
+    """A candidate's folds by their numbers, and the one that holds nothing out, which the refit trains on.
+
+    Each has the encoder that was fitted on its train rows, for rows that come later.
+    """
 
     folds: list[Fold]
     whole: Fold | None
+    encoders: list[Encoder]
+    whole_encoder: Encoder | None
 
 
 def encode(competition: Competition, tables: Tables, candidate: Candidate, workshop: Workshop) -> Encoded:
     """Fits the candidate's recipe in every fold."""
     recipe = (candidate.recipe or competition.recipe).prepare(tables, workshop)
-    folds = [recipe.encode(tables, fold) for fold in range(competition.split.folds)]
-    return Encoded(folds=folds, whole=recipe.encode(tables, None) if candidate.config.refits else None)
+    fitted = [recipe.fit(tables, fold) for fold in range(competition.split.folds)]
+    whole_encoder, whole = recipe.fit(tables, None) if candidate.config.refits else (None, None)
+    return Encoded(
+        folds=[fold for _, fold in fitted],
+        whole=whole,
+        encoders=[encoder for encoder, _ in fitted],
+        whole_encoder=whole_encoder,
+    )
 
 
 def fit(

@@ -45,16 +45,21 @@ def remembered_oof(competition: Competition, tables: Tables, oof: np.ndarray) ->
     found, known = oof.copy(), np.zeros(len(oof), dtype=bool)
     for fold in np.unique(tables.fold):
         own = tables.fold == fold
-        memory = _memory(competition).fit(tables.train[~own], tables.target[~own])
+        memory = memory_of(competition).fit(tables.train[~own], tables.target[~own])
         found[own], known[own] = memory.apply(tables.train[own], oof[own])
     return found, known
 
 
 def remembered_test(competition: Competition, tables: Tables, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """See `Verbatim.apply`: of test rows, which are compared with all train rows."""
-    return _memory(competition).fit(tables.train, tables.target).apply(tables.test, predictions)
+    return memory_of(competition).fit(tables.train, tables.target).apply(tables.test, predictions)
 
 
-def _memory(competition: Competition) -> Verbatim:
-    columns = [name for name in competition.schema.names if name != competition.split.group]
-    return Verbatim(columns, len(competition.schema.classes))
+def memory_of(competition: Competition) -> Verbatim:
+    """What remembers rows of a competition; it knows none yet."""
+    return Verbatim(memory_columns(competition), len(competition.schema.classes))
+
+
+def memory_columns(competition: Competition) -> list[str]:
+    """The columns in which a row must repeat another."""
+    return [name for name in competition.schema.names if name != competition.split.group]

@@ -19,14 +19,15 @@ from data.tables import Tables
 from models.config import Config
 from models.devices import resolve, rounds
 from models.epochs import RefitEpoch, Told, Watch, Within
-from pipelines import artifacts, console, fitting, keys, notes, studies
+from pipelines import artifacts, champion, console, fitting, keys, notes, pipeline, studies
 from pipelines.checkpoints import Checkpoint
 from pipelines.competition import Candidate
 from pipelines.job import Job
 from pipelines.origin import tags_of
+from pipelines.packaging import package
 from pipelines.params import params_of
 from pipelines.scoring import remembered_test, score_metrics
-from pipelines.tracking import NOTE, FinishedRun, RunningRun, Tracker, scratch
+from pipelines.tracking import MODEL, NOTE, FinishedRun, RunningRun, Tracker, scratch
 from pipelines.workshop import KeptWorkshop
 from submissions import outbox
 from submissions.check import check, check_sample
@@ -176,10 +177,14 @@ def _train_anew(
         running.log({**score_metrics(competition, found, fit.oof), "train_seconds": checkpoint.seconds})
         with scratch() as folder:
             artifacts.write(folder, competition, found, config, fit, layers)
+            with scratch() as made:
+                pipeline.write(made / "pipeline", job.name, model, competition, found, encoded, config, fit)
+                package(folder / MODEL, competition, found, made / "pipeline")
             running.keep(folder)
     checkpoint.drop()
     run = tracker.read(running.id)
     tracker.tag(run.id, {NOTE: notes.of_run(run, competition)})
+    champion.crown(ingested.label, competition.metric, tracker)
     return run
 
 

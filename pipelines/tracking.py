@@ -17,16 +17,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the machine
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its errors are raised, too
-logging.getLogger("alembic").setLevel(logging.WARNING)
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+for _name in ("alembic", "mlflow.pyfunc"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.types import ColSpec, DataType, Schema  # noqa: E402
 from mlflow.utils.file_utils import local_file_uri_to_path  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
@@ -34,7 +38,12 @@ from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 from data.errors import StorageError, UnavailableError, UsageError  # noqa: E402
 from data.files import alive, beside  # noqa: E402
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 DATABASE = "mlflow.db"
+MODEL = "model"  # MLflow's own folder of a model, among a run's artifacts
+CHAMPION = "champion"  # alias of the model of the best run
 FLUSH_SECONDS = 10  # between two writes of a running training's metrics
 BATCH = 1000  # metrics that MLflow takes in one call
 LONGEST_VALUE = 5000  # characters of a tag
@@ -213,6 +222,28 @@ class Tracker:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names[:MOST_NAMED]) or 'none yet'}"
         raise UsageError(f"{told}: {hint}")
 
+    def champion(self, name: str) -> str | None:
+        """The id of the run whose model is registered under a name as the champion; None: there is none."""
+        with _errors_told(UNREADABLE):
+            try:
+                return self.client.get_model_version_by_alias(name, CHAMPION).run_id
+            except MlflowException:
+                return None
+
+    def crown(self, name: str, run: FinishedRun) -> None:
+        """Registers the model of a run under a name, once, and makes it the champion."""
+        with _errors_told("the model cannot be registered"):
+            with suppress(MlflowException):  # it is there, perhaps since just now
+                self.client.create_registered_model(name)
+            known = self.client.search_model_versions(f"name = '{name}' and run_id = '{run.id}'")
+            if known:
+                version = known[0].version
+            else:
+                source = self.client.get_run(run.id).info.artifact_uri + f"/{MODEL}"
+                note = f"{run.name}: cv score {run.metrics['cv_score']:.4f}"
+                version = self.client.create_model_version(name, source, run.id, description=note).version
+            self.client.set_registered_model_alias(name, CHAMPION, version)
+
     @contextmanager
     def run(
         self,
@@ -346,6 +377,10 @@ def _bring_home(database: Path) -> None:
                     "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (moved, number)
                 )
                 connection.execute(
+                    "UPDATE model_versions SET source = ? || substr(source, ?) WHERE source LIKE ? || '/%'",
+                    (moved, len(location) + 1, location),
+                )
+                connection.execute(
                     "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE experiment_id = ?",
                     (moved, len(location) + 1, number),
                 )
@@ -361,6 +396,49 @@ def _finished(run: Run) -> FinishedRun:
         artifacts=Path(local_file_uri_to_path(run.info.artifact_uri)),
         ended=run.info.end_time or 0,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a model's rows."""
+
+    name: str
+    kind: type  # int, float or str
+    required: bool = True
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Model:
+    """A model of MLflow, from code."""
+
+    script: Path  # that MLflow runs to have it
+    code: Sequence[Path]  # folders of the packages that the script imports
+    files: Mapping[str, Path]  # that it loads, by the names that it knows them by
+    inputs: Sequence[Column]
+    outputs: Sequence[Column]
+    example: pd.DataFrame  # rows
+    requirements: Sequence[str]  # packages, pinned
+
+    def write(self, folder: Path) -> None:
+        """Writes it to a folder, which is made."""
+        from mlflow import pyfunc
+        from mlflow.models import ModelSignature
+
+        with _errors_told("the model cannot be written"):
+            pyfunc.save_model(
+                folder,
+                python_model=str(self.script),
+                code_paths=[str(each) for each in self.code],
+                artifacts={name: str(path) for name, path in self.files.items()},
+                signature=ModelSignature(inputs=_schema(self.inputs), outputs=_schema(self.outputs)),
+                input_example=self.example,
+                pip_requirements=list(self.requirements),
+            )
+
+
+def _schema(columns: Sequence[Column]) -> Schema:
+    types = {int: DataType.long, float: DataType.double, str: DataType.string}
+    return Schema([ColSpec(types[each.kind], each.name, required=each.required) for each in columns])
 
 
 @contextmanager
@@ -387,6 +465,19 @@ def serve(folder: Path, port: int) -> int:
         "PYTHONWARNINGS": "ignore",  # of what its own libraries will change
     }
     return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"], env=quiet)
+
+
+def serve_model(model: Path, port: int) -> int:
+    """Serves a model on 127.0.0.1 until it is stopped, and returns the server's exit code.
+
+    Raises:
+        UnavailableError: the port is taken.
+    """
+    check_port(port, "serve")
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model), "--env-manager", "local"]
+    beside_python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # where its server lies
+    quiet = {**os.environ, "PATH": beside_python, "PYTHONWARNINGS": "ignore"}
+    return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(port)], env=quiet)
 
 
 def check_port(port: int, target: str) -> None:

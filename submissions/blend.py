@@ -28,7 +28,7 @@ class Blend:
 
     def apply(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
         """The blend of other rows' predictions, float32 [rows, classes]."""
-        return tempered(_mean(np.stack(predictions), self.weights), self.temperature).astype(np.float32)
+        return blended(predictions, self.weights, self.temperature)
 
 
 def blend(
@@ -68,6 +68,11 @@ def blend(
         oof[own] = tempered(_mean(stacked[:, own], weights), temperature)
     weights, temperature = _fit(stacked, target, metric, seed)
     return Blend(weights=weights, temperature=temperature, oof=oof, score=metric.score(target, oof))
+
+
+def blended(predictions: Sequence[np.ndarray], weights: np.ndarray, temperature: float) -> np.ndarray:
+    """The weighted mean of models' predictions at a temperature, float32 [rows, classes]."""
+    return tempered(_mean(np.stack(predictions), weights), temperature).astype(np.float32)
 
 
 def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:

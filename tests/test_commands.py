@@ -73,7 +73,7 @@ def test_the_twin_says_so_in_its_first_and_last_lines(run, home):
     assert Path(out[-1]).parent == home.submissions / f"{NAME}-twin"
     assert not (home.submissions / NAME).exists()
     experiments = {found.name for found in Tracker(home.mlruns).client.search_experiments()}
-    assert experiments == {"Default", f"{NAME}-twin"}
+    assert experiments == {f"{NAME}-twin"}
 
 
 def test_stages_can_be_asked_for_one_by_one(run, archives):

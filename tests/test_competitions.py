@@ -13,6 +13,7 @@ from data.metrics import LOG_LOSS
 from pipelines import artifacts, stages
 from pipelines.competition import find, names
 from pipelines.job import Job
+from pipelines.pipeline import Pipeline
 from pipelines.tracking import Tracker
 from submissions.check import check
 
@@ -48,6 +49,10 @@ def test_the_twin_is_learned_and_its_submission_is_accepted(trained_home, name, 
     if competition.metric.greater_is_better and not long:
         assert score > (0.95 if competition.recipe.text is None else 0.8) * best  # texts have more to be learned
     assert "SYNTHETIC TWIN" in capsys.readouterr().err
+    pipeline = Pipeline.load(trained.run.artifacts / artifacts.PIPELINE)
+    _, predicted = artifacts.read_test_predictions(trained.run.artifacts, competition.schema)
+    pipeline.memory = None  # labels that are looked up are no predictions
+    assert pipeline.shares(tables.test) == pytest.approx(predicted, abs=2e-3)
 
 
 @every_competition
@@ -74,8 +79,8 @@ def test_the_run_holds_all_that_a_comparison_needs(trained_home, name):
     trained = stages.train(Job(name=name, home=home))
     competition, tables, run = find(name), trained.ingested.tables, trained.run
     wanted = {
-        "config.json", "confusion_matrix.png", "folds.parquet", "learning_curves.png", "network.txt",
-        "oof_predictions.parquet", "refit_weights.safetensors", "test_predictions.parquet", "weights.safetensors",
+        "config.json", "confusion_matrix.png", "folds.parquet", "learning_curves.png", "model", "network.txt",
+        "oof_predictions.parquet", "test_predictions.parquet",
     }  # fmt: skip
     of_texts = set() if competition.recipe.text is None else {"score_by_length.png"}
     assert {path.name for path in run.artifacts.iterdir()} == wanted | of_texts

@@ -101,7 +101,7 @@ def test_a_home_that_was_moved_or_copied_keeps_its_runs_and_writes_to_itself(job
     assert found.run.artifacts.is_relative_to(moved.home.root)
     new = stages.train(replace(moved, seed=1))
     assert new.run.artifacts.is_relative_to(moved.home.root)
-    assert (new.run.artifacts / "weights.safetensors").is_file()
+    assert (new.run.artifacts / "model" / "MLmodel").is_file()
 
 
 def test_a_layout_that_was_edited_since_is_held_against_the_sample_file(job, home):

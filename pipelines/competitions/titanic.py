@@ -66,10 +66,10 @@ class Group(TransformerMixin, BaseEstimator):
     def _added(self, rows: pd.DataFrame, own: np.ndarray, alone: int) -> pd.DataFrame:
         lived, known = np.zeros(len(rows)), np.zeros(len(rows))
         for sums, keys in zip(self.known_, _group_keys(rows), strict=True):
-            others = _look_up(sums, keys, columns=2) - own
+            others = _look_up(sums, keys) - own
             empty = known == 0
             lived, known = np.where(empty, others[:, 0], lived), np.where(empty, others[:, 1], known)
-        heads = _look_up(self.tickets_, rows["Ticket"], columns=1)[:, 0] + alone
+        heads = _look_up(self.tickets_, rows["Ticket"])[:, 0] + alone
         return rows.assign(survival=(2 * lived - known) / (known + 1), fare_a_head=rows["Fare"] / heads)
 
 
@@ -85,15 +85,17 @@ def _group_keys(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
     return [f"{name}|{key}" for name, key in zip(surname, party, strict=True)], party
 
 
-def _sums(keys: Iterable[str], values: np.ndarray) -> dict[str, list[float]]:
-    """The sums of the values, float [rows, columns], by key."""
+def _sums(keys: Iterable[str], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The keys, each once, and the sums of their values, float [keys, columns], of values [rows, columns]."""
     summed = pd.DataFrame(values).groupby(list(keys)).sum()
-    return dict(zip(summed.index, summed.to_numpy().tolist(), strict=True))
+    return np.array(summed.index, dtype=str), summed.to_numpy()
 
 
-def _look_up(sums: dict[str, list[float]], keys: Iterable[str], columns: int) -> np.ndarray:
+def _look_up(sums: tuple[np.ndarray, np.ndarray], keys: Iterable[str]) -> np.ndarray:
     """The sums of each key, float [keys, columns]; zeros for a key that is not there."""
-    return np.array([sums.get(key, [0.0] * columns) for key in keys]).reshape(-1, columns)
+    known, values = sums
+    at = pd.Index(known).get_indexer(pd.Index(list(keys), dtype=str))
+    return np.where((at >= 0)[:, None], values[at], 0.0)
 
 
 DERIVED = (FunctionTransformer(personal), Group())

@@ -1,0 +1,230 @@
+"""Pipeline: raw rows to probabilities and labels, by the encoders and networks that a run left."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from skops import io as skops
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from data.errors import BadDataError, Fault, StorageError
+from data.reading import as_text, missing_columns, typed
+from data.tables import Tables
+from features.recipe import Encoder, encode_later
+from models.config import Config
+from models.crossfit import CrossFit
+from models.ensemble import Ensemble
+from pipelines import keys, tensors
+from pipelines.competition import Competition, find
+from pipelines.fitting import Encoded
+from pipelines.scoring import memory_columns, memory_of
+from submissions.blend import blended
+from submissions.layout import Probabilities
+
+MADE_OF = "pipeline.json"
+MEMORY = "memory.parquet"  # rows that were seen with their class
+CONFIG, ENCODERS, WEIGHTS, REFIT_WEIGHTS = (
+    *("config.json", "encoders.skops"),
+    *("weights.safetensors", "refit_weights.safetensors"),
+)  # of a part
+OWN_CODE = ("features.", "pipelines.competitions.")  # whose types encoders may be of, beside scikit-learn's
+PLAIN_TYPES = ("numpy.dtype",)
+SHARE = "probability_"  # before a class, in the name of a column
+
+
+class Pipeline:
+    """What a run predicts new rows with.
+
+    Args:
+        competition: its declaration.
+        parts: the trainings that are blended; one alone is not.
+        weights: float [parts].
+        temperature: of the blend.
+        memory: rows that were seen, and their class int64; None: they are not looked up.
+    """
+
+    def __init__(
+        self,
+        competition: Competition,
+        parts: Sequence[Part],
+        weights: np.ndarray,
+        temperature: float,
+        memory: tuple[pd.DataFrame, np.ndarray] | None,
+    ) -> None:
+        self.competition, self.parts, self.weights, self.temperature = competition, parts, weights, temperature
+        self.memory = None if memory is None else memory_of(competition).fit(*memory)
+        self._one_at_a_time = threading.Lock()  # one request has all cores
+
+    @staticmethod
+    def load(folder: Path) -> Pipeline:
+        """Reads what `write` or `join` wrote.
+
+        Raises:
+            StorageError: it is damaged, or holds types that are not ours.
+            UsageError: the candidate's config has other fields by now.
+        """
+        try:
+            made_of = json.loads((folder / MADE_OF).read_text())
+            competition, shares = find(made_of["competition"]), made_of["parts"]
+            memory = pd.read_parquet(folder / MEMORY) if competition.verbatim else None
+            parts = [Part.load(folder / model, competition, model) for model in shares]
+            return Pipeline(
+                competition,
+                parts,
+                np.array(list(shares.values())),
+                made_of["temperature"],
+                None if memory is None else (memory, memory.pop(competition.schema.target).to_numpy()),
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise StorageError(f"{folder}: the pipeline cannot be read ({error})") from error
+
+    def predict(self, rows: pd.DataFrame, file: str = "the rows", first: int = 1) -> pd.DataFrame:
+        """The most probable class of each row and the probability of every class, with the id where the rows have it.
+
+        Args:
+            rows: raw ones, with all declared columns; cells of any type, texts included.
+            file: their name in errors.
+            first: the number of the first row in errors.
+
+        Raises:
+            BadDataError: naming all cells and columns at fault.
+        """
+        schema = self.competition.schema
+        faults = missing_columns(list(map(str, rows)), schema.names, file)
+        if not len(rows):
+            faults.append(Fault(file=file, what="there is no row", mend="add one"))
+        if faults:
+            raise BadDataError(faults)
+        checked = typed(as_text(rows[list(schema.names)]), schema.columns, file, first)
+        with self._one_at_a_time:
+            shares = self.shares(checked)
+        named = {schema.id: rows[schema.id].to_numpy()} if schema.id in rows else {}
+        cells = Probabilities().cells(shares, schema)
+        labels = np.array(schema.classes)[shares.argmax(axis=1)]
+        return pd.DataFrame(
+            {**named, schema.target: labels, **{f"{SHARE}{label}": cells[label] for label in schema.labels}}
+        )
+
+    def shares(self, rows: pd.DataFrame) -> np.ndarray:
+        """The probabilities, float32 [rows, classes], of checked rows, as in a submission."""
+        predictions = [part.predict(rows) for part in self.parts]
+        found = predictions[0] if len(self.parts) == 1 else blended(predictions, self.weights, self.temperature)
+        return found if self.memory is None else self.memory.apply(rows, found)[0]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """One training: its encoders, a fold each and perhaps one of all rows, and its networks."""
+
+    folds: Sequence[Encoder]
+    whole: Encoder | None
+    ensemble: Ensemble
+
+    @staticmethod
+    def load(folder: Path, competition: Competition, model: str) -> Part:
+        """See `Pipeline.load`."""
+        declared = competition.candidate(model)[1].config
+        config = keys.config_of(declared, json.loads((folder / CONFIG).read_text()))
+        kept = _read_encoders(folder / ENCODERS)
+        folds, whole = kept["folds"], kept["whole"]
+        none = _no_rows(competition)
+        ensemble = Ensemble(
+            [encode_later(encoder, none) for encoder in folds],
+            None if whole is None else encode_later(whole, none),
+            config,
+            len(competition.schema.classes),
+            tensors.read(folder / WEIGHTS),
+            {} if whole is None else tensors.read(folder / REFIT_WEIGHTS),
+        )
+        return Part(folds=folds, whole=whole, ensemble=ensemble)
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """The mean of all networks, float32 [rows, classes]."""
+        whole = None if self.whole is None else encode_later(self.whole, rows)
+        return self.ensemble.predict([encode_later(encoder, rows) for encoder in self.folds], whole).numpy()
+
+
+def _no_rows(competition: Competition) -> pd.DataFrame:
+    """The declared columns, with their types and without a row."""
+    schema = competition.schema
+    return typed(pd.DataFrame({name: [] for name in schema.names}, dtype=str), schema.columns, "no rows")
+
+
+def write(
+    folder: Path,
+    name: str,
+    model: str,
+    competition: Competition,
+    tables: Tables,
+    encoded: Encoded,
+    config: Config,
+    fit: CrossFit,
+) -> None:
+    """Writes the pipeline of a training.
+
+    Args:
+        folder: where to.
+        name: the competition's.
+        model: the candidate's name.
+        competition: its declaration.
+        tables: what was trained on.
+        encoded: with the fitted encoders.
+        config: the networks.
+        fit: what came out.
+    """
+    part = folder / model
+    part.mkdir(parents=True)
+    (part / CONFIG).write_text(json.dumps(keys.settings(config), indent=2) + "\n")
+    kept = {"folds": encoded.encoders, "whole": encoded.whole_encoder if fit.refit_weights else None}
+    skops.dump(kept, part / ENCODERS, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    tensors.write(fit.weights, part / WEIGHTS)
+    if fit.refit_weights:
+        tensors.write(fit.refit_weights, part / REFIT_WEIGHTS)
+    if competition.verbatim:
+        seen = tables.train[memory_columns(competition)].assign(**{competition.schema.target: tables.target})
+        seen.to_parquet(folder / MEMORY, index=False)
+    _describe(folder, name, {model: 1.0}, 1.0)
+
+
+def join(folder: Path, name: str, parts: Mapping[str, tuple[Path, float]], temperature: float) -> None:
+    """Writes the pipeline of a blend, from those of its trainings.
+
+    Args:
+        folder: where to.
+        name: the competition's.
+        parts: the folder of each training's pipeline, and its weight, by model; those that weigh nothing are left out.
+        temperature: of the mean.
+    """
+    weights = {model: weight for model, (_, weight) in parts.items() if weight}
+    for model in weights:
+        shutil.copytree(parts[model][0] / model, folder / model)
+    memory = parts[next(iter(weights))][0] / MEMORY
+    if memory.is_file():
+        shutil.copy(memory, folder)
+    _describe(folder, name, weights, temperature)
+
+
+def _describe(folder: Path, name: str, weights: Mapping[str, float], temperature: float) -> None:
+    told = {"competition": name, "parts": dict(weights), "temperature": temperature}
+    (folder / MADE_OF).write_text(json.dumps(told, indent=2) + "\n")
+
+
+def _read_encoders(path: Path) -> Any:
+    """Reads fitted encoders, of types that are ours or scikit-learn's."""
+    try:
+        types = skops.get_untrusted_types(file=path)
+        strange = [each for each in types if not each.startswith(OWN_CODE) and each not in PLAIN_TYPES]
+        if strange:
+            raise StorageError(f"{path}: holds {', '.join(strange)}, which encoders are not made of")
+        return skops.load(path, trusted=types)
+    except (zipfile.BadZipFile, TypeError, UntrustedTypesFoundException) as error:
+        raise StorageError(f"{path}: cannot be read ({error})") from error

@@ -1,0 +1,109 @@
+"""The commands that predict new rows by a run's model: serve, predict."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.options import HomeFolder, Name, home_of
+
+if TYPE_CHECKING:
+    from pipelines.tracking import FinishedRun
+
+RunOption = Annotated[str | None, typer.Option("--run", help="Its name, id or key; the best run by default.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the commands to a command line."""
+    app.command()(serve)
+    app.command()(predict)
+
+
+def serve(
+    name: Name,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1.")] = 5001,
+    run: RunOption = None,
+    home: HomeFolder = None,
+) -> None:
+    """Answer requests with predictions, by MLflow's model server, until Ctrl-C."""
+    from pipelines.tracking import MODEL, serve_model
+
+    found = _run(name, run, home)
+    model = found.artifacts / MODEL
+    address = f"http://127.0.0.1:{port}/invocations"
+    print(f"  model  {found.name}: cv score {found.metrics['cv_score']:.4f}, rows from {found.tags['data_source']}")
+    print(f"  ask    curl {address} -H 'Content-Type: application/json' -d @{model / 'serving_input_example.json'}")
+    sys.stdout.flush()
+    raise typer.Exit(serve_model(model, port))
+
+
+def predict(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="Rows in the form of the competition's test file.")],
+    csv: Annotated[Path, typer.Option(help="Write the predictions to this file; - prints them.")] = Path("-"),
+    run: RunOption = None,
+    pipeline: Annotated[Path | None, typer.Option(hidden=True, help="The folder of a pipeline.")] = None,
+    home: HomeFolder = None,
+) -> None:
+    """Predict the rows of a file: the most probable class of each, and all probabilities."""
+    if pipeline is None:
+        from pipelines.artifacts import PIPELINE
+        from pipelines.tracking import MODEL
+
+        artifacts = _run(name, run, home).artifacts
+        pipeline, code = artifacts / PIPELINE, artifacts / MODEL / "code"
+        if _is_other(code):
+            own = [sys.executable, "-m", "pipelines", "predict", name, str(file.resolve()), "--pipeline", str(pipeline)]
+            to = str(csv) if csv == Path("-") else str(csv.resolve())
+            raise typer.Exit(subprocess.call([*own, "--csv", to], cwd=code))
+    from data.errors import BadDataError
+    from data.reading import FIRST_ROW, read_text
+    from pipelines import console
+    from pipelines.pipeline import Pipeline
+
+    loaded = Pipeline.load(pipeline)
+    try:
+        rows = read_text(file.read_bytes(), str(file), loaded.competition.schema.separator)
+        predicted = loaded.predict(rows, str(file), first=FIRST_ROW)
+    except BadDataError as error:
+        console.tell_faults(error)
+        raise typer.Exit(error.exit_code) from None
+    console.write(csv, predicted.to_csv(index=False))
+
+
+def _run(name: str, text: str | None, home: Path | None) -> FinishedRun:
+    """The run that is named, or the champion of a competition: of its twin where there is no other."""
+    from data.errors import UsageError
+    from pipelines import champion
+    from pipelines.competition import find
+    from pipelines.stages import TWIN_SUFFIX
+    from pipelines.tracking import MODEL, Tracker
+
+    metric, tracker = find(name).metric, Tracker(home_of(home).mlruns)
+    if text is not None:
+        found = tracker.find(text)
+        if found.tags["competition"] != name:
+            raise UsageError(f"{found.name} is a run of {found.tags['competition']}, and not of {name}")
+        if not (found.artifacts / MODEL).is_dir():
+            raise UsageError(f"{found.name} has no model, as one of an older version: train it again, ARGS=--again")
+        return found
+    for label in (name, name + TWIN_SUFFIX):
+        best = champion.crown(label, metric, tracker)
+        if best is not None:
+            return best
+    raise UsageError(f"there is no finished run of {name} with a model yet: make {name}")
+
+
+def _is_other(code: Path) -> bool:
+    """Whether a model's own code is not what runs here."""
+    from pipelines.home import REPOSITORY
+
+    files = [path.relative_to(code) for path in code.glob("*/**/*.py")]
+    return any(
+        not (REPOSITORY / name).is_file() or (REPOSITORY / name).read_text() != (code / name).read_text()
+        for name in files
+    )
