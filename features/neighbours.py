@@ -30,7 +30,7 @@ LEAST_SPREAD = 0.3  # of a column's logarithms: one that is nearly always 0 woul
 
 
 class Distance(StrEnum):
-    """Between two rows of counts."""
+    """Between two rows of counts; one that was kept in a file comes back as its text."""
 
     ANGLE = "angle"  # by the cosine between their square roots: which counts there are, not how many in all
     LOGS = "logs"  # between their log(1 + x), each divided by its standard deviation
@@ -111,7 +111,7 @@ class Neighbours(TransformerMixin, BaseEstimator):
 
     def prepare(self, tables: Tables, workshop: Workshop) -> Neighbours:  # noqa: ARG002
         """Looks for the neighbours of all rows among all train rows, so that no fold need look."""
-        if self.distance is Distance.LEARNED:
+        if self.distance == Distance.LEARNED:
             return self
         held_out = np.bincount(tables.fold).max() / len(tables.fold)
         needed = max(self.ks) / (1 - held_out)
@@ -200,10 +200,10 @@ class Neighbours(TransformerMixin, BaseEstimator):
         label; rows from elsewhere take what lies between.
         """
         counts = self._counts(rows)
-        if self.distance is Distance.LOGS:
+        if self.distance == Distance.LOGS:
             return 1 / np.log1p(counts).std(axis=0, keepdims=True).clip(min=LEAST_SPREAD)
         alike = np.ones((1, len(self.columns)), dtype=np.float32)
-        if self.distance is Distance.ANGLE:
+        if self.distance == Distance.ANGLE:
             return alike
         points = self._points(rows, alike[0])
         others = np.stack([column_weights(points[half::2], target[half::2]) for half in (1, 0)])
@@ -211,7 +211,7 @@ class Neighbours(TransformerMixin, BaseEstimator):
 
     def _points(self, rows: pd.DataFrame, scale: np.ndarray) -> np.ndarray:
         """What is near by Euclid's distance, float32 [rows, columns]."""
-        if self.distance is Distance.LOGS:
+        if self.distance == Distance.LOGS:
             return np.log1p(self._counts(rows)) * scale
         roots = np.sqrt(self._counts(rows)) * scale
         return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)

@@ -31,6 +31,7 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.types import ColSpec, DataType, Schema  # noqa: E402
+from mlflow.types.schema import AnyType  # noqa: E402
 from mlflow.utils.file_utils import local_file_uri_to_path  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
@@ -437,7 +438,8 @@ class Model:
 
 
 def _schema(columns: Sequence[Column]) -> Schema:
-    types = {int: DataType.long, float: DataType.double, str: DataType.string}
+    # any type in the place of long, to which MLflow's server would cut 1.5 off unasked: the model checks it itself
+    types: dict[type, DataType | AnyType] = {int: AnyType(), float: DataType.double, str: DataType.string}
     return Schema([ColSpec(types[each.kind], each.name, required=each.required) for each in columns])
 
 

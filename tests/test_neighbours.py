@@ -7,14 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.neighbors import NearestNeighbors
+from skops import io as skops
 
 from data.errors import UsageError
 from features import neighbours
 from features.nca import column_weights
 from features.neighbours import Distance, Neighbours
-from features.recipe import Workshop
+from features.recipe import Workshop, encode_later
 from features.tabular import tabular
 from tests.twins import twin_tables
 
@@ -57,6 +59,21 @@ def test_a_search_once_for_all_folds_gives_what_a_search_in_the_fold_gives(monke
     monkeypatch.setattr(neighbours, "MOST_KNOWN", most_known)
     tables = replace(tables)  # what was found for a table is remembered
     assert recipe.prepare(tables, Workshop()).encode(tables, 1).train.input.isfinite().all()
+
+
+@pytest.mark.parametrize("distance", Distance)
+@pytest.mark.parametrize("prepared", [True, False])
+def test_rows_that_come_later_find_the_neighbours_that_they_had_found_before(distance, prepared, tmp_path):
+    tables = twin_tables("otto")
+    columns = [name for name in tables.train if name.startswith("feat_")]
+    near = Neighbours(columns, ks=(3, 20), distance=distance)
+    recipe = tabular(derive=[near], plain=near.names(9))
+    encoder, fold = (recipe.prepare(tables, Workshop()) if prepared else recipe).fit(tables, 1)
+    skops.dump(encoder, tmp_path / "encoder.skops")
+    kept = skops.load(tmp_path / "encoder.skops", trusted=skops.get_untrusted_types(file=tmp_path / "encoder.skops"))
+    for rows in (slice(None), slice(5, 6)):
+        later = encode_later(kept, tables.test[rows].reset_index(drop=True))
+        assert torch.allclose(later.input, fold.test.input[rows], atol=1e-6)
 
 
 @pytest.mark.parametrize("distance", Distance)

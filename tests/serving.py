@@ -1,0 +1,77 @@
+"""A model server on the loopback, as `python -m pipelines serve` starts it, and what it answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from typing import Any
+
+import pandas as pd
+
+from pipelines.home import REPOSITORY, Home
+from tests.clusters import free_port, wait_for
+
+HEADER = {"Content-Type": "application/json"}
+
+
+class Server:
+    """What answers at a port."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    def ask(self, body: str, path: str = "/invocations") -> tuple[int, Any]:
+        """The status, and what was answered."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("POST" if body else "GET", path, body or None, HEADER)
+            answer = connection.getresponse()
+            content = answer.read()
+            return answer.status, json.loads(content) if content.strip() else None
+        finally:
+            connection.close()
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        try:
+            return self.ask("", "/ping")[0] == 200
+        except OSError:
+            return False
+
+    def predict(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The predictions of rows."""
+        status, found = self.ask(json.dumps({"dataframe_records": records(rows)}))
+        assert status == 200, found
+        return pd.DataFrame(found["predictions"])
+
+
+def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as JSON has them."""
+    found: list[dict[str, Any]] = json.loads(rows.to_json(orient="records"))
+    return found
+
+
+@contextmanager
+def served(home: Home, name: str, *arguments: str) -> Iterator[tuple[Server, str]]:
+    """A server of a competition's champion, and what the command said before it was up."""
+    port = free_port()
+    command = [sys.executable, "-m", "pipelines", "serve", name, "--home", str(home.root), "--port", str(port)]
+    started = subprocess.Popen(
+        [*command, *arguments], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert started.stdout is not None
+    server = Server(port)
+    try:
+        said = started.stdout.readline() + started.stdout.readline()
+        wait_for(lambda: server.answers() or started.poll() is not None)
+        assert started.poll() is None, said
+        yield server, said
+    finally:
+        os.killpg(started.pid, signal.SIGKILL)
+        started.communicate()
