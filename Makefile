@@ -15,7 +15,7 @@ SEARCH = $(if $(TRIALS),--trials $(TRIALS)) $(if $(MINUTES),--minutes $(MINUTES)
 OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
 
-.PHONY: help all ingest train tune adopt ablate extras submit check repeat leaks leaderboard compare reproduce summary serve ui bench test lint clean $(COMPETITIONS)
+.PHONY: help all ingest train tune adopt ablate extras submit check repeat leaks leaderboard compare reproduce sync summary serve ui bench test lint clean $(COMPETITIONS)
 
 help:  ## list the targets
 	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [TRIALS=50] [WORKERS=2] [DEVICE=auto|cpu|cuda] [ARGS=...]"
@@ -63,6 +63,9 @@ compare: $(STAMP)  ## is run B better than run A, or lucky? A=<run> B=<run>
 
 reproduce: $(STAMP)  ## train an old run again and compare: RUN=<run>
 	@$(if $(RUN),,$(error say which run: make $@ RUN=titanic/mlp))$(PODIUM) reproduce $(RUN) $(ARGS)
+
+sync: $(STAMP)  ## send the runs that a server lacks: MLFLOW_TRACKING_URI=http://host:5000
+	@$(PODIUM) sync
 
 summary: $(STAMP)  ## print the layers of a model of C, their shapes and parameters
 	@$(NEEDS_C)$(PODIUM) summary $(C) $(if $(MODEL),--model $(MODEL)) $(ARGS)

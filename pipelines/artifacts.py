@@ -17,7 +17,7 @@ from models.crossfit import CrossFit
 from pipelines import report
 from pipelines.competition import Competition
 from pipelines.keys import settings
-from pipelines.tracking import MODEL
+from pipelines.server import MODEL
 
 OOF_PREDICTIONS = "oof_predictions.parquet"
 TEST_PREDICTIONS = "test_predictions.parquet"

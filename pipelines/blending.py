@@ -13,8 +13,9 @@ from pipelines.job import Job
 from pipelines.origin import working_commit
 from pipelines.packaging import package
 from pipelines.scoring import score_metrics
+from pipelines.server import MODEL
 from pipelines.stages import Trained
-from pipelines.tracking import MODEL, FinishedRun, Tracker, scratch
+from pipelines.tracking import FinishedRun, Tracker, scratch
 from pipelines.tuning import Effort, search
 from submissions.blend import blend
 

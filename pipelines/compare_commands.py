@@ -1,4 +1,4 @@
-"""The commands that compare runs: leaderboard, compare, reproduce."""
+"""The commands that compare runs: leaderboard, compare, reproduce, and sync, which sends them to a server."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def add(app: typer.Typer) -> None:
     app.command()(leaderboard)
     app.command()(compare)
     app.command()(reproduce)
+    app.command()(sync)
 
 
 def leaderboard(
@@ -66,3 +67,25 @@ def reproduce(
     tracker = Tracker(folders.mlruns)
     for line in again(tracker.find(run), folders, tracker, here):
         print(line, flush=True)
+
+
+def sync(home: HomeFolder = None) -> None:
+    """Send the runs that the server of MLFLOW_TRACKING_URI lacks, as those that ended while it was away."""
+    from data.errors import UsageError
+    from pipelines import champion, console
+    from pipelines.competition import find
+    from pipelines.stages import TWIN_SUFFIX
+    from pipelines.tracking import Tracker
+
+    tracker = Tracker(home_of(home).mlruns)
+    if tracker.server is None:
+        raise UsageError("say where to: make sync MLFLOW_TRACKING_URI=http://host:5000")
+    waiting = tracker.unsent()
+    with console.counted(f"runs to {tracker.server.address}", len(waiting)) as show:
+        for number, run in enumerate(waiting, start=1):
+            tracker.send(run.id)
+            show(number, run.name)
+    for name in sorted({run.tags["competition"] for run in waiting}):
+        for label in (name, name + TWIN_SUFFIX):
+            champion.crown(label, find(name).metric, tracker)
+    print(f"{len(waiting)} runs sent to {tracker.server.address}")

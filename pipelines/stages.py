@@ -27,7 +27,8 @@ from pipelines.origin import tags_of
 from pipelines.packaging import package
 from pipelines.params import params_of
 from pipelines.scoring import remembered_test, score_metrics
-from pipelines.tracking import MODEL, NOTE, FinishedRun, RunningRun, Tracker, scratch
+from pipelines.server import MODEL
+from pipelines.tracking import NOTE, FinishedRun, RunningRun, Tracker, scratch
 from pipelines.workshop import KeptWorkshop
 from submissions import outbox
 from submissions.check import check, check_sample

@@ -1,4 +1,4 @@
-"""Tracking: the only file that knows MLflow. A training is a run; a finished run is what the cache finds again."""
+"""Tracking: the runs of a home, in MLflow. A training is a run; a finished run is what the cache finds again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the 
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its errors are raised, too
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-for _name in ("alembic", "mlflow.pyfunc"):
+for _name in ("alembic", "mlflow.pyfunc", "mlflow.store.model_registry.abstract_store"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 from mlflow import MlflowClient  # noqa: E402
@@ -36,17 +36,16 @@ from mlflow.utils.file_utils import local_file_uri_to_path  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
-from data.errors import StorageError, UnavailableError, UsageError  # noqa: E402
+from data.errors import PodiumError, StorageError, UnavailableError, UsageError  # noqa: E402
 from data.files import alive, beside  # noqa: E402
+from pipelines import console, server  # noqa: E402
+from pipelines.server import BATCH, ORIGIN, SENT, Server  # noqa: E402
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DATABASE = "mlflow.db"
-MODEL = "model"  # MLflow's own folder of a model, among a run's artifacts
-CHAMPION = "champion"  # alias of the model of the best run
 FLUSH_SECONDS = 10  # between two writes of a running training's metrics
-BATCH = 1000  # metrics that MLflow takes in one call
 LONGEST_VALUE = 5000  # characters of a tag
 MOST_NAMED = 6  # runs in an error
 NOTE = MLFLOW_RUN_NOTE  # tag of a run or an experiment: what its page says, in Markdown
@@ -68,6 +67,7 @@ class FinishedRun:
     tags: Mapping[str, str]
     artifacts: Path
     ended: int  # ms since 1970
+    elsewhere: bool = False  # on a server alone; `Tracker.find` fetches it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +95,15 @@ def _errors_told(line: str) -> Iterator[None]:
 
 
 class RunningRun:
-    """A training under way: metrics gather in memory and are written in batches."""
+    """A training under way: metrics gather in memory and are written in batches, to a server too where there is one.
 
-    def __init__(self, client: MlflowClient, run: Run) -> None:
+    A server that is away is told once, and gets the rest when the run has ended.
+    """
+
+    def __init__(self, client: MlflowClient, run: Run, shown: Server | None = None) -> None:
         self.client = client
         self.id: str = run.info.run_id
+        self.shown, self.twin = shown, ""
         self._metrics: list[Metric] = []
         self._flushed = time.monotonic()
 
@@ -115,8 +119,18 @@ class RunningRun:
         with _errors_told("the run's metrics cannot be written"):
             for start in range(0, len(self._metrics), BATCH):
                 self.client.log_batch(self.id, metrics=self._metrics[start : start + BATCH])
+        self._show()
         self._metrics = []
         self._flushed = time.monotonic()
+
+    def _show(self) -> None:
+        if self.shown is not None:
+            try:
+                self.twin = self.twin or self.shown.begin(self.client, self.id)
+                self.shown.log(self.twin, self._metrics)
+            except UnavailableError as error:
+                console.warn(f"{error}; the run is kept here")
+                self.shown = None
 
     def keep(self, folder: Path) -> None:
         """Copies a folder's files to the run's artifacts."""
@@ -127,12 +141,20 @@ class RunningRun:
 class Tracker:
     """The runs of one home.
 
+    They are kept here, whatever happens. Where MLFLOW_TRACKING_URI names a server, they are sent there as well, and the
+    finished runs of others are found there.
+
     Args:
         folder: holds `mlflow.db` and `artifacts/`; made where it is not there.
+
+    Raises:
+        UsageError: the server's address is none, or the folder's.
+        StorageError: the database cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.server = server.named()
         if set(str(folder)) & UNSAFE:
             raise UsageError(f"{folder}: MLflow opens no path with {' '.join(sorted(UNSAFE))} in it: move the folder")
         database = folder / DATABASE
@@ -166,7 +188,10 @@ class Tracker:
         where = f"tags.key = '{key}' and attributes.status = 'FINISHED'"
         with _errors_told(UNREADABLE):
             runs = self.client.search_runs([self.experiment(experiment)], where, max_results=1)
-        return _finished(runs[0]) if runs else None
+        if runs:
+            return _finished(runs[0])
+        found = [run for run in self._elsewhere([experiment], set()) if run.tags.get("key") == key]
+        return self.fetch(found[0]) if found else None
 
     def describe(self, experiment: str, tags: Mapping[str, str]) -> None:
         """Gives an experiment tags, where it has not got them."""
@@ -178,11 +203,18 @@ class Tracker:
                     self.client.set_experiment_tag(where, tag, value)
 
     def pages(self, address: str) -> dict[str, str]:
-        """The page of every experiment's runs, under the address that MLflow is served at, by the experiment's name."""
+        """The page of every experiment's runs by the experiment's name: the server's, else under an address.
+
+        Raises:
+            UnavailableError: the server does not answer.
+        """
         query = f"viewStateShareKey={VIEW_NAME}&workflowType=machine_learning"
         with _errors_told(UNREADABLE):
-            known = [each for each in self.client.search_experiments() if VIEW in each.tags]
-        pages = {each.name: f"{address}/#/experiments/{each.experiment_id}/runs?{query}" for each in known}
+            known = self.client.search_experiments() if self.server is None else self.server.experiments()
+        where = address if self.server is None else self.server.address
+        pages = {
+            each.name: f"{where}/#/experiments/{each.experiment_id}/runs?{query}" for each in known if VIEW in each.tags
+        }
         return dict(sorted(pages.items()))
 
     def trainings(self, experiments: Sequence[str] | None = None) -> list[FinishedRun]:
@@ -192,14 +224,13 @@ class Tracker:
             experiments: their names; None: all.
         """
         with _errors_told(UNREADABLE):
-            known = [
-                each for each in self.client.search_experiments() if experiments is None or each.name in experiments
-            ]
-            if not known:
-                return []
-            runs = self._found([str(each.experiment_id) for each in known], "attributes.status = 'FINISHED'")
+            every = self.client.search_experiments()
+            known = [str(each.experiment_id) for each in every if experiments is None or each.name in experiments]
+            runs = self._found(known, "attributes.status = 'FINISHED'") if known else []
+        here = [_finished(run) for run in runs]
+        origins = {run.tags.get(ORIGIN, run.id) for run in here}
         newest: dict[str, FinishedRun] = {}
-        for run in sorted(map(_finished, runs), key=lambda run: -run.ended):
+        for run in sorted([*here, *self._elsewhere(experiments, origins)], key=lambda run: -run.ended):
             if "key" in run.tags and "cv_score" in run.metrics:
                 newest.setdefault(run.tags["key"], run)
         return list(newest.values())
@@ -216,34 +247,63 @@ class Tracker:
         begins = [run for run in runs if any(each.startswith(text) for each in (run.name, run.id, run.tags["key"]))]
         found = found or (begins if text else [])
         if len(found) == 1:
-            return found[0]
+            return self.fetch(found[0]) if found[0].elsewhere else found[0]
         names = [run.name for run in found or runs]
         told = f"there is no finished run {text!r}" if not found else f"{text!r} is the beginning of {len(found)} runs"
         near = difflib.get_close_matches(text, names, n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names[:MOST_NAMED]) or 'none yet'}"
         raise UsageError(f"{told}: {hint}")
 
+    def _elsewhere(self, experiments: Sequence[str] | None, known: set[str]) -> list[FinishedRun]:
+        """The finished runs that the server alone has; none where it is away."""
+        if self.server is None:
+            return []
+        try:
+            runs = self.server.finished(experiments)
+        except UnavailableError as error:
+            console.warn(f"{error}: without the runs that it has")
+            self.server = None
+            return []
+        lacking = [run for run in runs if run.data.tags.get(ORIGIN, run.info.run_id) not in known]
+        nowhere = self.folder / "elsewhere"
+        return [_finished(run, nowhere) for run in lacking if "cv_score" in run.data.metrics]
+
+    def fetch(self, run: FinishedRun) -> FinishedRun:
+        """A run that the server alone has, with its files."""
+        assert self.server is not None
+        console.tell(f"{run.name} comes from {self.server.address}")
+        with _errors_told("a run cannot be fetched"):
+            return self.read(self.server.fetch(run.id, self.client, self.experiment))
+
+    def send(self, id: str) -> None:
+        """Sends what the server lacks of a run that has ended, and of all below it.
+
+        Raises:
+            UnavailableError: it does not answer.
+        """
+        assert self.server is not None
+        with _errors_told("a run cannot be sent"):
+            self.server.send(self.client, id, self.folder / "send.lock")
+
+    def unsent(self) -> list[FinishedRun]:
+        """The runs that have ended and lie below no other, of which the server lacks something; the oldest first."""
+        assert self.server is not None
+        with _errors_told(UNREADABLE):
+            known = [str(each.experiment_id) for each in self.client.search_experiments()]
+            runs = self._found(known, "attributes.status != 'RUNNING'") if known else []
+        above = [run for run in runs if MLFLOW_PARENT_RUN_ID not in run.data.tags]
+        lacking = [run for run in above if run.data.tags.get(SENT) != self.server.address]
+        return sorted(map(_finished, lacking), key=lambda run: run.ended)
+
     def champion(self, name: str) -> str | None:
         """The id of the run whose model is registered under a name as the champion; None: there is none."""
         with _errors_told(UNREADABLE):
-            try:
-                return self.client.get_model_version_by_alias(name, CHAMPION).run_id
-            except MlflowException:
-                return None
+            return server.champion(self.client, name)
 
     def crown(self, name: str, run: FinishedRun) -> None:
         """Registers the model of a run under a name, once, and makes it the champion."""
         with _errors_told("the model cannot be registered"):
-            with suppress(MlflowException):  # it is there, perhaps since just now
-                self.client.create_registered_model(name)
-            known = self.client.search_model_versions(f"name = '{name}' and run_id = '{run.id}'")
-            if known:
-                version = known[0].version
-            else:
-                source = self.client.get_run(run.id).info.artifact_uri + f"/{MODEL}"
-                note = f"{run.name}: cv score {run.metrics['cv_score']:.4f}"
-                version = self.client.create_model_version(name, source, run.id, description=note).version
-            self.client.set_registered_model_alias(name, CHAMPION, version)
+            server.crown(self.client, name, self.client.get_run(run.id))
 
     @contextmanager
     def run(
@@ -263,14 +323,15 @@ class Tracker:
             self._end_dead_runs(where)
             before = self._tagged(where, again, most=1) if again else []
             if before:
-                running = RunningRun(self.client, before[0])
+                running = RunningRun(self.client, before[0], self.server)
                 self.hold(running.id)
                 self.tag(running.id, tags)
                 if "error" in before[0].data.tags:  # which ended it the last time
                     self.client.delete_tag(running.id, "error")
             else:
                 own = {**tags, **_process()}
-                running = RunningRun(self.client, self.client.create_run(where, run_name=name, tags=own))
+                made = self.client.create_run(where, run_name=name, tags=own)
+                running = RunningRun(self.client, made, self.server)
             self.client.log_batch(running.id, params=_params(params))
         try:
             yield running
@@ -281,8 +342,10 @@ class Tracker:
                 self._end(running.id, "KILLED" if interrupted else "FAILED")
                 if not interrupted:
                     self.tag(running.id, {"error": str(error) or type(error).__name__})
+                    self._sent(running.id)
             raise
         self._end(running.id, "FINISHED")
+        self._sent(running.id)
 
     def add_child(self, experiment: str, parent: str, child: Child) -> None:
         """Adds a run that has ended below another."""
@@ -343,10 +406,26 @@ class Tracker:
             if tags["pid"] == str(os.getpid()) or tags["host"] != socket.gethostname() or not alive(int(tags["pid"])):
                 self.client.set_terminated(id, status)
 
+    def _sent(self, id: str) -> None:
+        """Sends a run that has ended, or says that it waits."""
+        if self.server is None or self.client.get_run(id).info.status == "RUNNING":
+            return
+        try:
+            self.send(id)
+        except PodiumError as error:
+            console.warn(f"{error}: the run is kept here, and `make sync` sends it")
+
     def tag(self, id: str, tags: Mapping[str, str]) -> None:
         """Adds tags to a run."""
+        cut = {key: value[:LONGEST_VALUE] for key, value in tags.items()}
         with _errors_told("the run's tags cannot be written"):
-            self.client.log_batch(id, tags=[RunTag(key, value[:LONGEST_VALUE]) for key, value in tags.items()])
+            self.client.log_batch(id, tags=[RunTag(*each) for each in cut.items()])
+            known = self.client.get_run(id).data.tags if self.server is not None else {}
+        if self.server is not None and known.get(SENT) == self.server.address:
+            try:
+                self.server.tag(known.get(ORIGIN, id), cut)
+            except UnavailableError:
+                self.client.delete_tag(id, SENT)  # `make sync` sends it again
 
     def _end_dead_runs(self, experiment: str) -> None:
         """Ends the runs that a killed process of this machine left RUNNING."""
@@ -387,15 +466,16 @@ def _bring_home(database: Path) -> None:
                 )
 
 
-def _finished(run: Run) -> FinishedRun:
+def _finished(run: Run, elsewhere: Path | None = None) -> FinishedRun:
     return FinishedRun(
         id=run.info.run_id,
         name=run.info.run_name,
         metrics=run.data.metrics,
         params=run.data.params,
         tags=run.data.tags,
-        artifacts=Path(local_file_uri_to_path(run.info.artifact_uri)),
+        artifacts=elsewhere or Path(local_file_uri_to_path(run.info.artifact_uri)),
         ended=run.info.end_time or 0,
+        elsewhere=elsewhere is not None,
     )
 
 
@@ -453,13 +533,18 @@ def scratch() -> Iterator[Path]:
 def serve(folder: Path, port: int) -> int:
     """Serves MLflow's pages over the runs on 127.0.0.1 until it is stopped, and returns its exit code.
 
+    A tracking server serves its own, whose addresses are all that there is to tell.
+
     Raises:
-        UnavailableError: the port is taken.
+        UnavailableError: the port is taken, or the server does not answer.
     """
-    check_port(port, "ui")
-    tracker, address = Tracker(folder), f"http://127.0.0.1:{port}"
-    for name, page in tracker.pages(address).items():
+    tracker = Tracker(folder)
+    if tracker.server is None:
+        check_port(port, "ui")
+    for name, page in tracker.pages(f"http://127.0.0.1:{port}").items():
         print(f"  {name}  {page}", flush=True)
+    if tracker.server is not None:
+        return 0
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{tracker.folder / DATABASE}"]
     quiet = {
         **os.environ,
