@@ -17,7 +17,7 @@ def crown(experiment: str, metric: Metric, tracker: Tracker) -> FinishedRun | No
     """
     _crown_there(experiment, metric, tracker)
     best: FinishedRun | None = None
-    for run in tracker.trainings([experiment]):
+    for run in reversed(tracker.trainings([experiment])):  # of equals the one that was first
         better = best is None or metric.better(run.metrics["cv_score"], best.metrics["cv_score"])
         if better and (run.elsewhere or (run.artifacts / MODEL).is_dir()):
             best = run

@@ -139,7 +139,7 @@ class Server:
         runs = [run for run in self.finished([experiment]) if "cv_score" in run.data.metrics and "key" in run.data.tags]
         with self.reached():
             best: Run | None = None
-            for run in runs:
+            for run in sorted(runs, key=lambda run: run.info.end_time):  # of equals the one that was first
                 leads = best is None or better(run.data.metrics["cv_score"], best.data.metrics["cv_score"])
                 if leads and self.client.list_artifacts(run.info.run_id, MODEL):
                     best = run

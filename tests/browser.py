@@ -17,6 +17,7 @@ import pytest
 
 from pipelines.home import REPOSITORY, Home
 from tests.clusters import free_port, listens, wait_for
+from tests.environment import without_make
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SEEN = {"mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true", "mlflow.assistant.panelOpen_v1": "false"}
@@ -103,14 +104,26 @@ class Pages:
 
 
 @contextmanager
-def walk(home: Home) -> Iterator[Pages]:
-    """Serves the pages over a home's runs by `python -m pipelines ui`, and opens a browser."""
+def walk(home: Home, by_make: bool = False) -> Iterator[Pages]:
+    """Serves the pages over a home's runs, and opens a browser.
+
+    Args:
+        home: of the runs.
+        by_make: whether `make ui` serves them, in a home that is a checkout; otherwise `python -m pipelines ui` does.
+    """
     if CHROMIUM is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
     playwright = pytest.importorskip("playwright.sync_api", reason="make extras EXTRAS=browser")
     port = free_port()
-    command = [sys.executable, "-m", "pipelines", "ui", "--home", str(home.root), "--port", str(port)]
-    server = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    command, folder = (
+        [sys.executable, "-m", "pipelines", "ui", "--home", str(home.root), "--port", str(port)],
+        REPOSITORY,
+    )
+    if by_make:
+        command, folder = ["make", "-s", "ui", f"PORT={port}"], home.root
+    server = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, text=True, env=without_make(), start_new_session=True
+    )
     try:
         wait_for(lambda: listens(port))
         with playwright.sync_playwright() as driver:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from pipelines.home import REPOSITORY, Home
 from tests.clusters import free_port, wait_for
+from tests.environment import without_make
 
 HEADER = {"Content-Type": "application/json"}
 
@@ -58,12 +59,21 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def served(home: Home, name: str, *arguments: str) -> Iterator[tuple[Server, str]]:
-    """A server of a competition's champion, and what the command said before it was up."""
+def served(home: Home, name: str, by_make: bool = False) -> Iterator[tuple[Server, str]]:
+    """A server of a competition's champion, and what the command said before it was up.
+
+    Args:
+        home: of the runs.
+        name: the competition's.
+        by_make: whether `make serve` starts it, in a home that is a checkout; otherwise `python -m pipelines serve`.
+    """
     port = free_port()
     command = [sys.executable, "-m", "pipelines", "serve", name, "--home", str(home.root), "--port", str(port)]
+    folder = REPOSITORY
+    if by_make:
+        command, folder = ["make", "-s", "serve", f"C={name}", f"PORT={port}"], home.root
     started = subprocess.Popen(
-        [*command, *arguments], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command, cwd=folder, stdout=subprocess.PIPE, text=True, env=without_make(), start_new_session=True
     )
     assert started.stdout is not None
     server = Server(port)
