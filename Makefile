@@ -77,7 +77,7 @@ ui: $(STAMP)  ## compare the runs in MLflow's pages, on 127.0.0.1
 	@$(PODIUM) ui $(if $(PORT),--port $(PORT))
 
 bench: $(STAMP) $(PEERS)  ## measure the training beside its peers, and write docs/benchmarks.md
-	@.venv/bin/python -m tests.bench
+	@.venv/bin/python -m tests.bench $(ARGS)
 
 test: $(STAMP)  ## run the tests
 	@.venv/bin/python -m pytest $(ARGS)

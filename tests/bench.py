@@ -1,12 +1,14 @@
 """Bench: the speed of the training, beside the machine's own limit and beside the tools that people use now.
 
-`make bench` measures and writes docs/benchmarks.md.
+`make bench` measures and writes docs/benchmarks.md; ARGS="serving tracking" measures these sections alone.
 """
 
 from __future__ import annotations
 
 import os
 import platform
+import re
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -16,7 +18,7 @@ from models.config import Precision
 from models.devices import LARGE, rounds
 from pipelines.home import REPOSITORY
 from pipelines.origin import versions
-from tests import bench_pack, bench_search, bench_texts
+from tests import bench_pack, bench_search, bench_serving, bench_texts, bench_tracking
 from tests.bench_tools import CPU, ROUNDS, Figures, beside, in_own_process, in_turn, medians, of_peer, peak
 from tests.bench_worker import Case
 
@@ -147,18 +149,34 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def main() -> None:
-    """Measures and writes the page."""
+SECTIONS: dict[str, Callable[[], str]] = {
+    "shares": shares,
+    "peers": peers,
+    "texts": bench_texts.section,
+    "growth": growth,
+    "cores": cores,
+    "pack": bench_pack.section,
+    "search": bench_search.section,
+    "tracking": bench_tracking.section,
+    "serving": bench_serving.section,
+}
+
+
+def main(wanted: list[str]) -> None:
+    """Measures and writes the page; of some sections alone, which are dated then, where they are wanted by name."""
     head = f"""# Benchmarks
 
 Written by `make bench` on {date.today()}: {processor()}, {os.cpu_count()} cores; {versions()}.
 """
-    parts = [head]
-    for section in (shares, peers, bench_texts.section, growth, cores, bench_pack.section, bench_search.section):
-        parts.append(section())
-        print(parts[-1], flush=True)
-    PAGE.write_text("\n\n".join(part.strip() for part in parts) + "\n")
+    before = re.split(r"\n(?=## )", PAGE.read_text()) if wanted else [head]
+    parts = {part.partition("\n")[0]: part for part in before[1:]}  # by title
+    for name in wanted or SECTIONS:
+        section = SECTIONS[name]()
+        title, _, rest = section.strip().partition("\n")
+        parts[title] = section if not wanted else f"{title}\n\nMeasured on {date.today()}.\n{rest}"
+        print(parts[title], flush=True)
+    PAGE.write_text("\n\n".join(part.strip() for part in [before[0], *parts.values()]) + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

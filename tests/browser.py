@@ -18,6 +18,7 @@ import pytest
 from pipelines.home import REPOSITORY, Home
 from tests.clusters import free_port, listens, wait_for
 from tests.environment import without_make
+from tests.serving import drain
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SEEN = {"mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true", "mlflow.assistant.panelOpen_v1": "false"}
@@ -133,11 +134,13 @@ def walk(home: Home, by_make: bool = False) -> Iterator[Pages]:
             page.add_init_script(
                 f"for (const [key, value] of Object.entries({json.dumps(SEEN)})) localStorage[key] = value"
             )
-            yield Pages(page, _links(server))
+            links = _links(server)
+            drain(server)
+            yield Pages(page, links)
             browser.close()
     finally:
         os.killpg(server.pid, signal.SIGKILL)
-        server.communicate()
+        server.wait()
 
 
 def _links(server: subprocess.Popen[str]) -> dict[str, str]:

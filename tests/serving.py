@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -58,6 +59,12 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
+def drain(process: subprocess.Popen[str]) -> None:
+    """Reads on what a process says, which would wait when its pipe is full."""
+    assert process.stdout is not None
+    threading.Thread(target=process.stdout.read, daemon=True).start()
+
+
 @contextmanager
 def served(home: Home, name: str, by_make: bool = False) -> Iterator[tuple[Server, str]]:
     """A server of a competition's champion, and what the command said before it was up.
@@ -79,9 +86,10 @@ def served(home: Home, name: str, by_make: bool = False) -> Iterator[tuple[Serve
     server = Server(port)
     try:
         said = started.stdout.readline() + started.stdout.readline()
+        drain(started)
         wait_for(lambda: server.answers() or started.poll() is not None)
         assert started.poll() is None, said
         yield server, said
     finally:
         os.killpg(started.pid, signal.SIGKILL)
-        started.communicate()
+        started.wait()
