@@ -16,8 +16,8 @@ from models.config import Config
 from models.crossfit import CrossFit
 from pipelines import report
 from pipelines.competition import Competition
+from pipelines.home import MODEL
 from pipelines.keys import settings
-from pipelines.server import MODEL
 
 OOF_PREDICTIONS = "oof_predictions.parquet"
 TEST_PREDICTIONS = "test_predictions.parquet"

@@ -9,11 +9,11 @@ from dataclasses import replace
 from data.metrics import Metric
 from models.devices import resolve
 from pipelines import artifacts, champion, keys, pipeline, stages
+from pipelines.home import MODEL
 from pipelines.job import Job
 from pipelines.origin import working_commit
 from pipelines.packaging import package
 from pipelines.scoring import score_metrics
-from pipelines.server import MODEL
 from pipelines.stages import Trained
 from pipelines.tracking import FinishedRun, Tracker, scratch
 from pipelines.tuning import Effort, search

@@ -5,7 +5,7 @@ from __future__ import annotations
 from data.errors import UnavailableError
 from data.metrics import Metric
 from pipelines import console
-from pipelines.server import MODEL
+from pipelines.home import MODEL
 from pipelines.tracking import FinishedRun, Tracker
 
 

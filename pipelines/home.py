@@ -8,6 +8,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 KAGGLE_NOTEBOOK = Path("/kaggle/input")  # where Kaggle's own notebooks find a competition's files
+MODEL = "model"  # MLflow's own folder of a model, among a run's artifacts
 
 
 @dataclass(frozen=True)

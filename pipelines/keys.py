@@ -156,6 +156,7 @@ def parts_source(name: str, parts: tuple[str, ...], model: str | None = None) ->
     return reached(sources[f"{name}.py"], parts, model) + "\n".join(helpers)
 
 
+@cache
 def syntax(source: str) -> str:
     """A source without its comments, docstrings and formatting."""
     return ast.dump(_without_docstrings(ast.parse(source)))

@@ -80,6 +80,7 @@ def of_run(run: FinishedRun, competition: Competition, submission: str | None = 
         "",
         f"- `make compare A={run.name} B=<run>`",
         f"- `make reproduce RUN={run.name}`",
+        f"- `make serve C={run.tags['competition']} RUN={run.name}`",
     ]
     return "\n".join(lines)
 

@@ -30,7 +30,7 @@ def serve(
     home: HomeFolder = None,
 ) -> None:
     """Answer requests with predictions, by MLflow's model server, until Ctrl-C."""
-    from pipelines.server import MODEL
+    from pipelines.home import MODEL
     from pipelines.tracking import serve_model
 
     found = _run(name, run, home)
@@ -53,7 +53,7 @@ def predict(
     """Predict the rows of a file: the most probable class of each, and all probabilities."""
     if pipeline is None:
         from pipelines.artifacts import PIPELINE
-        from pipelines.server import MODEL
+        from pipelines.home import MODEL
 
         artifacts = _run(name, run, home).artifacts
         pipeline, code = artifacts / PIPELINE, artifacts / MODEL / "code"
@@ -81,7 +81,7 @@ def _run(name: str, text: str | None, home: Path | None) -> FinishedRun:
     from data.errors import UsageError
     from pipelines import champion
     from pipelines.competition import find
-    from pipelines.server import MODEL
+    from pipelines.home import MODEL
     from pipelines.stages import TWIN_SUFFIX
     from pipelines.tracking import Tracker
 

@@ -19,12 +19,12 @@ from mlflow.utils.file_utils import local_file_uri_to_path  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID  # noqa: E402
 
 from data.errors import UnavailableError, UsageError  # noqa: E402
+from pipelines.home import MODEL  # noqa: E402
 
 ADDRESS = "MLFLOW_TRACKING_URI"
 ORIGIN = "podium.run"  # tag of a run that came from elsewhere: its id there
 SENT = "podium.sent"  # tag of a run that a server has all of: the server's address
 BATCH = 1000  # metrics that MLflow takes in one call
-MODEL = "model"  # MLflow's own folder of a model, among a run's artifacts
 CHAMPION = "champion"  # alias of the model of the best run
 
 
@@ -99,14 +99,15 @@ class Server:
                 self._complete(local, child, parent=twin)
             local.set_tag(id, SENT, self.address)
 
-    def finished(self, experiments: Sequence[str] | None) -> list[Run]:
-        """The finished runs of experiments by name; None: of all."""
+    def finished(self, experiments: Sequence[str] | None, where: str = "") -> list[Run]:
+        """The finished runs of experiments by name, None: of all; and some of them in MLflow's words."""
         with self.reached():
             known = [
                 each for each in self.client.search_experiments() if experiments is None or each.name in experiments
             ]
             ids = [each.experiment_id for each in known]
-            return _all(self.client, ids, "attributes.status = 'FINISHED'") if ids else []
+            condition = " and ".join(filter(None, ("attributes.status = 'FINISHED'", where)))
+            return _all(self.client, ids, condition) if ids else []
 
     def experiments(self) -> list[Experiment]:
         """All experiments."""

@@ -190,7 +190,7 @@ class Tracker:
             runs = self.client.search_runs([self.experiment(experiment)], where, max_results=1)
         if runs:
             return _finished(runs[0])
-        found = [run for run in self._elsewhere([experiment], set()) if run.tags.get("key") == key]
+        found = self._elsewhere([experiment], set(), f"tags.key = '{key}'")
         return self.fetch(found[0]) if found else None
 
     def describe(self, experiment: str, tags: Mapping[str, str]) -> None:
@@ -254,12 +254,12 @@ class Tracker:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names[:MOST_NAMED]) or 'none yet'}"
         raise UsageError(f"{told}: {hint}")
 
-    def _elsewhere(self, experiments: Sequence[str] | None, known: set[str]) -> list[FinishedRun]:
-        """The finished runs that the server alone has; none where it is away."""
+    def _elsewhere(self, experiments: Sequence[str] | None, known: set[str], where: str = "") -> list[FinishedRun]:
+        """The finished runs that the server alone has, some of them; none where it is away."""
         if self.server is None:
             return []
         try:
-            runs = self.server.finished(experiments)
+            runs = self.server.finished(experiments, where)
         except UnavailableError as error:
             console.warn(f"{error}: without the runs that it has")
             self.server = None
@@ -502,8 +502,11 @@ class Model:
 
     def write(self, folder: Path) -> None:
         """Writes it to a folder, which is made."""
+        import yaml
         from mlflow import pyfunc
         from mlflow.models import ModelSignature
+
+        ours = [each for each in self.requirements if each.startswith("mlflow==")]
 
         with _errors_told("the model cannot be written"):
             pyfunc.save_model(
@@ -513,8 +516,12 @@ class Model:
                 artifacts={name: str(path) for name, path in self.files.items()},
                 signature=ModelSignature(inputs=_schema(self.inputs), outputs=_schema(self.outputs)),
                 input_example=self.example,
-                pip_requirements=list(self.requirements),
+                pip_requirements=ours,  # of all of them MLflow would look up what is installed, for half a second
             )
+            (folder / "requirements.txt").write_text("\n".join(self.requirements) + "\n")
+            conda = yaml.safe_load((folder / "conda.yaml").read_text())
+            conda["dependencies"][-1]["pip"] = list(self.requirements)
+            (folder / "conda.yaml").write_text(yaml.safe_dump(conda, sort_keys=False))
 
 
 def _schema(columns: Sequence[Column]) -> Schema:
