@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -104,7 +104,7 @@ class Reader:
             yield rows, torch.cat([states[layer].float() for layer in layers], dim=2)
 
 
-@lru_cache(maxsize=1)
+@cache
 def reader_of(device: torch.device, depth: int) -> Reader:
     """A reader, loaded once."""
     return Reader(device, depth)

@@ -64,7 +64,7 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
     hashes = [run.tags["fold_hash"] for run in runs]
     found = blend(oof, tables.target, tables.fold, hashes, competition.metric, job.seed)
     shares = {
-        each.model: {"weight": float(weight), "run": each.run.id}
+        each.model: {"weight": float(weight), "run": each.run.id, "key": each.key}
         for each, weight in zip(trained, found.weights, strict=True)
     }
     same = ("competition", "seed", "fold_hash", "data_hash", "data_source", "device", "versions")
@@ -90,7 +90,7 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
                 each.model: (each.run.artifacts / artifacts.PIPELINE, float(weight))
                 for each, weight in zip(trained, found.weights, strict=True)
             }
-            with scratch() as made:
+            with scratch() as made, pipeline.unkept_told(NAME):
                 pipeline.join(made / "pipeline", job.name, weighed, found.temperature)
                 package(folder / MODEL, competition, tables, made / "pipeline")
             running.keep(folder)

@@ -2,30 +2,59 @@
 
 from __future__ import annotations
 
-from data.errors import UnavailableError
+from data.errors import PodiumError, UnavailableError
 from data.metrics import Metric
 from pipelines import console
-from pipelines.home import MODEL
+from pipelines.home import MODEL, REPOSITORY
+from pipelines.server import ORIGIN
 from pipelines.tracking import FinishedRun, Tracker
 
 
 def crown(experiment: str, metric: Metric, tracker: Tracker) -> FinishedRun | None:
     """Makes the model of the run with the best score the registered champion, here and on the server if there is one.
 
+    Of equal runs it is the one that was first. A run that others made, whose model holds other code than this
+    repository's, is none: nobody's code is run that was not asked for.
+
     Returns:
         That run; None: no run has a model.
     """
     _crown_there(experiment, metric, tracker)
-    best: FinishedRun | None = None
-    for run in reversed(tracker.trainings([experiment])):  # of equals the one that was first
-        better = best is None or metric.better(run.metrics["cv_score"], best.metrics["cv_score"])
-        if better and (run.elsewhere or (run.artifacts / MODEL).is_dir()):
-            best = run
-    if best is not None and best.elsewhere:
-        best = tracker.fetch(best)
+    sign = -1 if metric.greater_is_better else 1
+    ranked = sorted(tracker.trainings([experiment]), key=lambda run: (sign * run.metrics["cv_score"], run.ended))
+    best = next(filter(None, (_servable(run, tracker) for run in ranked)), None)
     if best is not None and tracker.champion(experiment) != best.id:
-        tracker.crown(experiment, best)
+        try:
+            tracker.crown(experiment, best)
+        except PodiumError as error:  # the home may be one to read only
+            console.warn(str(error))
     return best
+
+
+def has_other_code(run: FinishedRun) -> bool:
+    """Whether the code in a run's model is not what runs here."""
+    code = run.artifacts / MODEL / "code"
+    return any(
+        not (REPOSITORY / name).is_file() or (REPOSITORY / name).read_text() != (code / name).read_text()
+        for name in (path.relative_to(code) for path in code.glob("*/**/*.py"))
+    )
+
+
+def _servable(run: FinishedRun, tracker: Tracker) -> FinishedRun | None:
+    """The run, with its files here, if it has a model that may be the champion."""
+    try:
+        here = tracker.fetch(run) if run.elsewhere else run
+    except PodiumError as error:
+        console.warn(f"{error}: without {run.name}, which it has")
+        return None
+    if not (here.artifacts / MODEL).is_dir():
+        return None
+    if ORIGIN in here.tags and has_other_code(here):
+        console.warn(
+            f"{run.name}, which others made, has code of its own: it predicts where it is named, RUN={run.name}"
+        )
+        return None
+    return here
 
 
 def _crown_there(experiment: str, metric: Metric, tracker: Tracker) -> None:

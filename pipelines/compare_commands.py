@@ -71,21 +71,29 @@ def reproduce(
 
 def sync(home: HomeFolder = None) -> None:
     """Send the runs that the server of MLFLOW_TRACKING_URI lacks, as those that ended while it was away."""
-    from data.errors import UsageError
+    from data.errors import PodiumError, UnavailableError, UsageError
     from pipelines import champion, console
-    from pipelines.competition import find
+    from pipelines.competition import find, names
     from pipelines.stages import TWIN_SUFFIX
     from pipelines.tracking import Tracker
 
     tracker = Tracker(home_of(home).mlruns)
     if tracker.server is None:
         raise UsageError("say where to: make sync MLFLOW_TRACKING_URI=http://host:5000")
-    waiting = tracker.unsent()
-    with console.counted(f"runs to {tracker.server.address}", len(waiting)) as show:
+    address, waiting, lost = tracker.server.named, tracker.unsent(), []
+    with console.counted(f"runs to {address}", len(waiting)) as show:
         for number, run in enumerate(waiting, start=1):
-            tracker.send(run.id)
+            try:
+                tracker.send(run.id)
+            except PodiumError as error:
+                lost.append(f"{run.name}: {error}")
+                if not tracker.server.answers():
+                    lost += [each.name for each in waiting[number:]]
+                    break
             show(number, run.name)
-    for name in sorted({run.tags["competition"] for run in waiting}):
+    for name in {run.tags.get("competition", "") for run in waiting} & set(names()):
         for label in (name, name + TWIN_SUFFIX):
             champion.crown(label, find(name).metric, tracker)
-    print(f"{len(waiting)} runs sent to {tracker.server.address}")
+    print(f"{len(waiting) - len(lost)} runs sent to {address}")
+    if lost:
+        raise UnavailableError(f"{len(lost)} runs wait here: {lost[0]}")

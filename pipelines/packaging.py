@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
-
-import pandas as pd
 
 from data.schema import kind
 from data.tables import Tables
@@ -37,7 +37,7 @@ def package(folder: Path, competition: Competition, tables: Tables, pipeline: Pa
     ]
     outputs = [
         inputs[0],
-        Column(name=schema.target, kind=type(schema.classes[0])),
+        Column(name=schema.target, kind=_kind_of(schema.classes)),
         *(Column(name=f"{SHARE}{label}", kind=float) for label in schema.labels),
     ]
     with scratch() as code:
@@ -64,6 +64,8 @@ def requirements() -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def as_example(rows: pd.DataFrame) -> str:
-    """Rows as the body of a request."""
-    return '{"dataframe_records": ' + rows.to_json(orient="records") + "}"
+def _kind_of(classes: Sequence[object]) -> type:
+    """The type of a column of labels."""
+    if all(isinstance(each, bool) for each in classes):
+        return bool
+    return int if all(isinstance(each, Integral) for each in classes) else str

@@ -41,16 +41,23 @@ def _given(made: Any) -> dict[str, Any]:
         return {}
     defaults = {name: parameter.default for name, parameter in inspect.signature(type(made)).parameters.items()}
     given = made.get_params(deep=False)
-    return {name: value for name, value in given.items() if not _same(value, defaults[name])}
+    return {
+        name: value for name, value in given.items() if not _same(value, defaults.get(name, inspect.Parameter.empty))
+    }
 
 
 def _same(value: Any, default: Any) -> bool:
-    return value is default or (type(value) is type(default) and bool(value == default))
+    if value is default or type(value) is not type(default):
+        return value is default
+    try:
+        return bool(value == default)
+    except ValueError:  # arrays
+        return False
 
 
 def _told(value: Any) -> str:
     if isinstance(value, FunctionTransformer):
-        return str(value.func.__name__)
+        return str(getattr(value.func, "__name__", value.func))
     if isinstance(value, BaseEstimator):
         told = ", ".join(f"{name}={_told(each)}" for name, each in _given(value).items())
         return f"{type(value).__name__}({told})"

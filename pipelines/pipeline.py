@@ -6,7 +6,9 @@ import json
 import shutil
 import threading
 import zipfile
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +16,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from skops import io as skops
-from skops.io.exceptions import UntrustedTypesFoundException
 
-from data.errors import BadDataError, Fault, StorageError
+from data.errors import BadDataError, Fault, PodiumError, StorageError
 from data.reading import as_text, missing_columns, typed
 from data.tables import Tables
 from features.recipe import Encoder, encode_later
 from models.config import Config
 from models.crossfit import CrossFit
 from models.ensemble import Ensemble
-from pipelines import keys, tensors
+from pipelines import console, keys, tensors
 from pipelines.competition import Competition, find
 from pipelines.fitting import Encoded
 from pipelines.scoring import memory_columns, memory_of
@@ -39,6 +40,11 @@ CONFIG, ENCODERS, WEIGHTS, REFIT_WEIGHTS = (
 OWN_CODE = ("features.", "pipelines.competitions.")  # whose types encoders may be of, beside scikit-learn's
 PLAIN_TYPES = ("numpy.dtype",)
 SHARE = "probability_"  # before a class, in the name of a column
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, TypeError, ValueError, KeyError, AttributeError, ImportError)
+
+
+class UnkeptError(PodiumError):
+    """A pipeline holds what no file can, as a function without a name."""
 
 
 class Pipeline:
@@ -71,6 +77,7 @@ class Pipeline:
         Raises:
             StorageError: it is damaged, or holds types that are not ours.
             UsageError: the candidate's config has other fields by now.
+            UnavailableError: a package that it cannot do without is not installed.
         """
         try:
             made_of = json.loads((folder / MADE_OF).read_text())
@@ -117,7 +124,8 @@ class Pipeline:
     def shares(self, rows: pd.DataFrame) -> np.ndarray:
         """The probabilities, float32 [rows, classes], of checked rows, as in a submission."""
         predictions = [part.predict(rows) for part in self.parts]
-        found = predictions[0] if len(self.parts) == 1 else blended(predictions, self.weights, self.temperature)
+        alone = len(self.parts) == 1 and self.temperature == 1
+        found = predictions[0] if alone else blended(predictions, self.weights, self.temperature)
         return found if self.memory is None else self.memory.apply(rows, found)[0]
 
 
@@ -134,6 +142,7 @@ class Part:
         """See `Pipeline.load`."""
         declared = competition.candidate(model)[1].config
         config = keys.config_of(declared, json.loads((folder / CONFIG).read_text()))
+        (competition.candidate(model)[1].recipe or competition.recipe).require()
         kept = _read_encoders(folder / ENCODERS)
         folds, whole = kept["folds"], kept["whole"]
         none = _no_rows(competition)
@@ -180,12 +189,15 @@ def write(
         encoded: with the fitted encoders.
         config: the networks.
         fit: what came out.
+
+    Raises:
+        UnkeptError: an encoder is of types that are neither ours nor scikit-learn's, or cannot be written.
     """
     part = folder / model
     part.mkdir(parents=True)
     (part / CONFIG).write_text(json.dumps(keys.settings(config), indent=2) + "\n")
     kept = {"folds": encoded.encoders, "whole": encoded.whole_encoder if fit.refit_weights else None}
-    skops.dump(kept, part / ENCODERS, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    _write_encoders(kept, part / ENCODERS)
     tensors.write(fit.weights, part / WEIGHTS)
     if fit.refit_weights:
         tensors.write(fit.refit_weights, part / REFIT_WEIGHTS)
@@ -193,6 +205,15 @@ def write(
         seen = tables.train[memory_columns(competition)].assign(**{competition.schema.target: tables.target})
         seen.to_parquet(folder / MEMORY, index=False)
     _describe(folder, name, {model: 1.0}, 1.0)
+
+
+@contextmanager
+def unkept_told(model: str) -> Iterator[None]:
+    """Says that a run has no model, where its pipeline cannot be kept: what was trained is worth more."""
+    try:
+        yield
+    except UnkeptError as error:
+        console.warn(f"the run of {model} predicts no new rows: {error}; once that is mended, ARGS=--again")
 
 
 def join(folder: Path, name: str, parts: Mapping[str, tuple[Path, float]], temperature: float) -> None:
@@ -203,9 +224,14 @@ def join(folder: Path, name: str, parts: Mapping[str, tuple[Path, float]], tempe
         name: the competition's.
         parts: the folder of each training's pipeline, and its weight, by model; those that weigh nothing are left out.
         temperature: of the mean.
+
+    Raises:
+        UnkeptError: a training has none.
     """
     weights = {model: weight for model, (_, weight) in parts.items() if weight}
     for model in weights:
+        if not (parts[model][0] / MADE_OF).is_file():
+            raise UnkeptError(f"that of {model} does not")
         shutil.copytree(parts[model][0] / model, folder / model)
     memory = parts[next(iter(weights))][0] / MEMORY
     if memory.is_file():
@@ -218,6 +244,16 @@ def _describe(folder: Path, name: str, weights: Mapping[str, float], temperature
     (folder / MADE_OF).write_text(json.dumps(told, indent=2) + "\n")
 
 
+def _write_encoders(kept: Any, path: Path) -> None:
+    """Writes fitted encoders, and looks whether they can be read."""
+    try:
+        skops.dump(kept, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+        _read_encoders(path)
+    except (StorageError, *DAMAGED) as error:
+        told = str(error).removeprefix(f"{path}: ") or type(error).__name__
+        raise UnkeptError(f"an encoder cannot be kept ({told})") from error
+
+
 def _read_encoders(path: Path) -> Any:
     """Reads fitted encoders, of types that are ours or scikit-learn's."""
     try:
@@ -226,5 +262,5 @@ def _read_encoders(path: Path) -> Any:
         if strange:
             raise StorageError(f"{path}: holds {', '.join(strange)}, which encoders are not made of")
         return skops.load(path, trusted=types)
-    except (zipfile.BadZipFile, TypeError, UntrustedTypesFoundException) as error:
+    except (OSError, *DAMAGED) as error:
         raise StorageError(f"{path}: cannot be read ({error})") from error

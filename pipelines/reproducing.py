@@ -67,7 +67,7 @@ class Replica:
             source = f"{ingested.tables.source}: {ingested.tables.place}"
             was = f"the run is of {run.tags['data_source']}, {run.tags['data_hash'][:12]}"
             raise UnavailableError(f"{run.name}: the raw files are others: {was}, but {source} is found")
-        parts = [Replica.of(tracker.read(part), home, tracker) for part in _blended(run)] if model == BLEND else []
+        parts = [Replica.of(part, home, tracker) for part in _blended(run, ingested.label, tracker)]
         return Replica(job=job, run=run, ingested=ingested, parts=parts)
 
     @property
@@ -197,9 +197,18 @@ def _in_a_copy(run: FinishedRun, home: Home) -> None:
         raise error
 
 
-def _blended(run: FinishedRun) -> list[str]:
-    """The ids of the runs of a blend."""
-    return [str(part["run"]) for part in _read(run, "blend.json")["models"].values()]
+def _blended(run: FinishedRun, experiment: str, tracker: Tracker) -> list[FinishedRun]:
+    """The runs of a blend; of a training none."""
+    if run.tags["model"] != BLEND:
+        return []
+    found = []
+    for model, part in _read(run, "blend.json")["models"].items():
+        key = part.get("key")  # its id is another in a home that it was fetched to
+        other = tracker.finished(experiment, key) if key else tracker.read(str(part["run"]))
+        if other is None:
+            raise UnavailableError(f"{run.name}: the run of {model} that it blends is not here")
+        found.append(other)
+    return found
 
 
 def _read(run: FinishedRun, name: str) -> dict[str, Any]:

@@ -53,11 +53,12 @@ def predict(
     """Predict the rows of a file: the most probable class of each, and all probabilities."""
     if pipeline is None:
         from pipelines.artifacts import PIPELINE
+        from pipelines.champion import has_other_code
         from pipelines.home import MODEL
 
-        artifacts = _run(name, run, home).artifacts
-        pipeline, code = artifacts / PIPELINE, artifacts / MODEL / "code"
-        if _is_other(code):
+        found = _run(name, run, home)
+        pipeline, code = found.artifacts / PIPELINE, found.artifacts / MODEL / "code"
+        if has_other_code(found):
             own = [sys.executable, "-m", "pipelines", "predict", name, str(file.resolve()), "--pipeline", str(pipeline)]
             to = str(csv) if csv == Path("-") else str(csv.resolve())
             raise typer.Exit(subprocess.call([*own, "--csv", to], cwd=code))
@@ -98,14 +99,3 @@ def _run(name: str, text: str | None, home: Path | None) -> FinishedRun:
         if best is not None:
             return best
     raise UsageError(f"there is no finished run of {name} with a model yet: make {name}")
-
-
-def _is_other(code: Path) -> bool:
-    """Whether a model's own code is not what runs here."""
-    from pipelines.home import REPOSITORY
-
-    files = [path.relative_to(code) for path in code.glob("*/**/*.py")]
-    return any(
-        not (REPOSITORY / name).is_file() or (REPOSITORY / name).read_text() != (code / name).read_text()
-        for name in files
-    )

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
-from mlflow.protos.databricks_pb2 import BAD_REQUEST
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, INTERNAL_ERROR
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from data.errors import BadDataError
+from data.errors import BadDataError, PodiumError, UsageError
 from pipelines.pipeline import Pipeline
 
 MOST = 10  # faults of a request that are told
@@ -35,6 +35,9 @@ class Served(PythonModel):
             told = "\n".join(map(str, error.faults[:MOST]))
             more = len(error.faults) - MOST
             raise MlflowException(told + (f"\nand {more:,} more" if more > 0 else ""), BAD_REQUEST) from error
+        except PodiumError as error:
+            asked_wrongly = isinstance(error, UsageError)
+            raise MlflowException(str(error), BAD_REQUEST if asked_wrongly else INTERNAL_ERROR) from error
 
 
 set_model(Served())

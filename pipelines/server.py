@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 for _name, _value in (("MAX_RETRIES", "1"), ("TIMEOUT", "30")):  # a server that is away is told soon
     os.environ.setdefault(f"MLFLOW_HTTP_REQUEST_{_name}", _value)
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 from filelock import FileLock  # noqa: E402
+from google.protobuf.json_format import ParseError  # noqa: E402
 from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Experiment, Metric, Param, Run, RunTag  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
@@ -26,6 +29,8 @@ ORIGIN = "podium.run"  # tag of a run that came from elsewhere: its id there
 SENT = "podium.sent"  # tag of a run that a server has all of: the server's address
 BATCH = 1000  # metrics that MLflow takes in one call
 CHAMPION = "champion"  # alias of the model of the best run
+TRAINED = "tags.key LIKE '%'"  # of trainings and blends, and of no trial
+GARBAGE = (ParseError, ValueError, KeyError, TypeError, AttributeError)  # by answers that no such server gives
 
 
 def named() -> Server | None:
@@ -51,6 +56,8 @@ class Server:
 
     def __init__(self, address: str) -> None:
         self.address = address
+        parts = urlsplit(address)
+        self.named = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()  # without a password
         self.client = MlflowClient(address, registry_uri=address)
 
     @contextmanager
@@ -62,13 +69,13 @@ class Server:
         """
         try:
             yield
-        except (MlflowException, OSError) as error:
-            told = str(error).splitlines()[0]
-            raise UnavailableError(f"{self.address}: the tracking server does not answer ({told[:200]})") from error
+        except (MlflowException, OSError, *GARBAGE) as error:
+            told = (str(error) or type(error).__name__).splitlines()[0]
+            raise UnavailableError(f"{self.named}: the tracking server does not answer ({told[:200]})") from error
 
-    def begin(self, local: MlflowClient, id: str) -> str:
-        """The id that a run of here has there, where it begins to be shown."""
-        with self.reached():
+    def begin(self, local: MlflowClient, id: str, lock: Path) -> str:
+        """The id that a run of here has there, where it begins to be shown; see `send`."""
+        with FileLock(lock), self.reached():
             return self._twin(local, local.get_run(id)).info.run_id
 
     def log(self, id: str, metrics: Sequence[Metric]) -> None:
@@ -95,9 +102,9 @@ class Server:
             run = local.get_run(id)
             twin = self._complete(local, run)
             below = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{id}'"
-            for child in _all(local, [run.info.experiment_id], below):
+            for child in all_runs(local, [run.info.experiment_id], below):
                 self._complete(local, child, parent=twin)
-            local.set_tag(id, SENT, self.address)
+            local.set_tag(id, SENT, self.named)
 
     def finished(self, experiments: Sequence[str] | None, where: str = "") -> list[Run]:
         """The finished runs of experiments by name, None: of all; and some of them in MLflow's words."""
@@ -107,37 +114,45 @@ class Server:
             ]
             ids = [each.experiment_id for each in known]
             condition = " and ".join(filter(None, ("attributes.status = 'FINISHED'", where)))
-            return _all(self.client, ids, condition) if ids else []
+            return all_runs(self.client, ids, condition) if ids else []
+
+    def answers(self) -> bool:
+        """Whether it is up."""
+        try:
+            self.experiments()
+        except UnavailableError:
+            return False
+        return True
 
     def experiments(self) -> list[Experiment]:
         """All experiments."""
         with self.reached():
             return list(self.client.search_experiments())
 
-    def fetch(self, id: str, local: MlflowClient, experiment_of: Callable[[str], str]) -> str:
+    def fetch(self, id: str, local: MlflowClient, experiment_of: Callable[[str], str], own: Mapping[str, str]) -> str:
         """Copies a finished run from there; its id here.
 
         Args:
             id: its own there.
             local: where to.
             experiment_of: the id of the experiment of a name here.
+            own: tags of the process that fetches, which ends the copy if it can.
         """
-        with self.reached():
+        with self.reached(), tempfile.TemporaryDirectory(prefix="podium-") as files:
             run = self.client.get_run(id)
-            tags = {name: value for name, value in run.data.tags.items() if name != MLFLOW_PARENT_RUN_ID}
-            tags |= {ORIGIN: tags.get(ORIGIN, id), SENT: self.address}
-            experiment = self.client.get_experiment(run.info.experiment_id).name
-            made = local.create_run(experiment_of(experiment), run.info.start_time, tags, run.info.run_name)
+            self.client.download_artifacts(id, "", files)
+            own = {ORIGIN: run.data.tags.get(ORIGIN, id), SENT: self.named, **own}
+            tags = {name: value for name, value in run.data.tags.items() if name != MLFLOW_PARENT_RUN_ID} | own
+            where = experiment_of(self.client.get_experiment(run.info.experiment_id).name)
+            made = local.create_run(where, run.info.start_time, tags, run.info.run_name)
             _copy_numbers(self.client, run, local, made)
-            folder = Path(local_file_uri_to_path(made.info.artifact_uri))
-            folder.mkdir(parents=True, exist_ok=True)
-            self.client.download_artifacts(id, "", str(folder))
+            local.log_artifacts(made.info.run_id, files)
             local.set_terminated(made.info.run_id, run.info.status, run.info.end_time)
             return str(made.info.run_id)
 
     def crown(self, experiment: str, better: Callable[[float, float], bool]) -> None:
         """Registers the model of the best run there under the experiment's name, as the champion."""
-        runs = [run for run in self.finished([experiment]) if "cv_score" in run.data.metrics and "key" in run.data.tags]
+        runs = [run for run in self.finished([experiment], TRAINED) if "cv_score" in run.data.metrics]
         with self.reached():
             best: Run | None = None
             for run in sorted(runs, key=lambda run: run.info.end_time):  # of equals the one that was first
@@ -148,17 +163,21 @@ class Server:
                 crown(self.client, experiment, best)
 
     def _known(self, where: str) -> list[Run]:
-        return _all(self.client, [each.experiment_id for each in self.client.search_experiments()], where)
+        return all_runs(self.client, [each.experiment_id for each in self.client.search_experiments()], where)
 
     def _experiment(self, local: MlflowClient, id: str) -> str:
         """The experiment of the same name, with the same tags."""
         here = local.get_experiment(id)
         there = self.client.get_experiment_by_name(here.name)
         if there is None:
-            with suppress(MlflowException):  # somebody else was quicker
+            try:
                 self.client.create_experiment(here.name)
+            except MlflowException:  # somebody else was quicker
+                if self.client.get_experiment_by_name(here.name) is None:
+                    raise
             there = self.client.get_experiment_by_name(here.name)
-        assert there is not None
+        if there is None:
+            raise MlflowException(f"the experiment {here.name} cannot be made")
         for tag, value in here.tags.items():
             if there.tags.get(tag) != value:
                 self.client.set_experiment_tag(there.experiment_id, tag, value)
@@ -166,12 +185,15 @@ class Server:
 
     def _twin(self, local: MlflowClient, run: Run, parent: Run | None = None) -> Run:
         """The run there of a run here, made where it is not there."""
-        where = self._experiment(local, run.info.experiment_id)
-        found = _all(self.client, [where], f"tags.`{ORIGIN}` = '{run.info.run_id}'")
+        where, origin = self._experiment(local, run.info.experiment_id), run.data.tags.get(ORIGIN, run.info.run_id)
+        found = all_runs(self.client, [where], f"tags.`{ORIGIN}` = '{origin}'")
         if found:
             return found[0]
-        tags = {ORIGIN: run.info.run_id, **({} if parent is None else {MLFLOW_PARENT_RUN_ID: parent.info.run_id})}
-        return self.client.create_run(where, run.info.start_time, tags, run.info.run_name)
+        tags = {ORIGIN: origin, **({} if parent is None else {MLFLOW_PARENT_RUN_ID: parent.info.run_id})}
+        made = self.client.create_run(where, run.info.start_time, tags, run.info.run_name)
+        if not made.info.run_id:
+            raise MlflowException(f"the run {run.info.run_name} cannot be made")
+        return made
 
     def _complete(self, local: MlflowClient, run: Run, parent: Run | None = None) -> Run:
         twin = self._twin(local, run, parent)
@@ -213,14 +235,15 @@ def crown(client: MlflowClient, name: str, run: Run) -> None:
     client.set_registered_model_alias(name, CHAMPION, version)
 
 
-def _all(client: MlflowClient, experiments: list[str], where: str) -> list[Run]:
+def all_runs(client: MlflowClient, experiments: list[str], where: str, most: int | None = None) -> list[Run]:
+    """The runs of which something holds, in MLflow's words; all of them, or so many."""
     found: list[Run] = []
     token = None
     while True:
-        page = client.search_runs(experiments, where, max_results=BATCH, page_token=token)
+        page = client.search_runs(experiments, where, max_results=most or BATCH, page_token=token)
         found += page
         token = page.token
-        if not token:
+        if not token or most is not None:
             return found
 
 

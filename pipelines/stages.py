@@ -178,7 +178,7 @@ def _train_anew(
         running.log({**score_metrics(competition, found, fit.oof), "train_seconds": checkpoint.seconds})
         with scratch() as folder:
             artifacts.write(folder, competition, found, config, fit, layers)
-            with scratch() as made:
+            with scratch() as made, pipeline.unkept_told(model):
                 pipeline.write(made / "pipeline", job.name, model, competition, found, encoded, config, fit)
                 package(folder / MODEL, competition, found, made / "pipeline")
             running.keep(folder)

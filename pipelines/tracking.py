@@ -39,7 +39,7 @@ from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 from data.errors import PodiumError, StorageError, UnavailableError, UsageError  # noqa: E402
 from data.files import alive, beside  # noqa: E402
 from pipelines import console, server  # noqa: E402
-from pipelines.server import BATCH, ORIGIN, SENT, Server  # noqa: E402
+from pipelines.server import BATCH, ORIGIN, SENT, TRAINED, Server, all_runs  # noqa: E402
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,10 +100,10 @@ class RunningRun:
     A server that is away is told once, and gets the rest when the run has ended.
     """
 
-    def __init__(self, client: MlflowClient, run: Run, shown: Server | None = None) -> None:
+    def __init__(self, client: MlflowClient, run: Run, shown: Server | None, lock: Path) -> None:
         self.client = client
         self.id: str = run.info.run_id
-        self.shown, self.twin = shown, ""
+        self.shown, self.twin, self.lock = shown, "", lock
         self._metrics: list[Metric] = []
         self._flushed = time.monotonic()
 
@@ -126,10 +126,10 @@ class RunningRun:
     def _show(self) -> None:
         if self.shown is not None:
             try:
-                self.twin = self.twin or self.shown.begin(self.client, self.id)
+                self.twin = self.twin or self.shown.begin(self.client, self.id, self.lock)
                 self.shown.log(self.twin, self._metrics)
             except UnavailableError as error:
-                console.warn(f"{error}; the run is kept here")
+                console.warn(f"{error}: the run is kept here")
                 self.shown = None
 
     def keep(self, folder: Path) -> None:
@@ -155,6 +155,7 @@ class Tracker:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.server = server.named()
+        self.lock = folder / "send.lock"
         if set(str(folder)) & UNSAFE:
             raise UsageError(f"{folder}: MLflow opens no path with {' '.join(sorted(UNSAFE))} in it: move the folder")
         database = folder / DATABASE
@@ -162,7 +163,7 @@ class Tracker:
             if not database.is_file():
                 with beside(database, overwrite=False) as part:
                     MlflowClient(f"sqlite:///{part}").delete_experiment("0")  # MLflow's own, which stays empty
-            self.client = MlflowClient(f"sqlite:///{database}")
+            self.client = MlflowClient(f"sqlite:///{database}", registry_uri=f"sqlite:///{database}")
             self.client.search_experiments(max_results=1)
             _bring_home(database)
 
@@ -191,7 +192,11 @@ class Tracker:
         if runs:
             return _finished(runs[0])
         found = self._elsewhere([experiment], set(), f"tags.key = '{key}'")
-        return self.fetch(found[0]) if found else None
+        try:
+            return self.fetch(found[0]) if found else None
+        except PodiumError as error:
+            console.warn(f"{error}: without {found[0].name}, which it has")
+            return None
 
     def describe(self, experiment: str, tags: Mapping[str, str]) -> None:
         """Gives an experiment tags, where it has not got them."""
@@ -211,7 +216,7 @@ class Tracker:
         query = f"viewStateShareKey={VIEW_NAME}&workflowType=machine_learning"
         with _errors_told(UNREADABLE):
             known = self.client.search_experiments() if self.server is None else self.server.experiments()
-        where = address if self.server is None else self.server.address
+        where = address if self.server is None else self.server.named
         pages = {
             each.name: f"{where}/#/experiments/{each.experiment_id}/runs?{query}" for each in known if VIEW in each.tags
         }
@@ -226,12 +231,12 @@ class Tracker:
         with _errors_told(UNREADABLE):
             every = self.client.search_experiments()
             known = [str(each.experiment_id) for each in every if experiments is None or each.name in experiments]
-            runs = self._found(known, "attributes.status = 'FINISHED'") if known else []
+            runs = all_runs(self.client, known, f"attributes.status = 'FINISHED' and {TRAINED}") if known else []
         here = [_finished(run) for run in runs]
         origins = {run.tags.get(ORIGIN, run.id) for run in here}
         newest: dict[str, FinishedRun] = {}
         for run in sorted([*here, *self._elsewhere(experiments, origins)], key=lambda run: -run.ended):
-            if "key" in run.tags and "cv_score" in run.metrics:
+            if "cv_score" in run.metrics:
                 newest.setdefault(run.tags["key"], run)
         return list(newest.values())
 
@@ -259,7 +264,7 @@ class Tracker:
         if self.server is None:
             return []
         try:
-            runs = self.server.finished(experiments, where)
+            runs = self.server.finished(experiments, where or TRAINED)
         except UnavailableError as error:
             console.warn(f"{error}: without the runs that it has")
             self.server = None
@@ -271,9 +276,9 @@ class Tracker:
     def fetch(self, run: FinishedRun) -> FinishedRun:
         """A run that the server alone has, with its files."""
         assert self.server is not None
-        console.tell(f"{run.name} comes from {self.server.address}")
+        console.tell(f"{run.name} comes from {self.server.named}")
         with _errors_told("a run cannot be fetched"):
-            return self.read(self.server.fetch(run.id, self.client, self.experiment))
+            return self.read(self.server.fetch(run.id, self.client, self.experiment, _process()))
 
     def send(self, id: str) -> None:
         """Sends what the server lacks of a run that has ended, and of all below it.
@@ -283,16 +288,16 @@ class Tracker:
         """
         assert self.server is not None
         with _errors_told("a run cannot be sent"):
-            self.server.send(self.client, id, self.folder / "send.lock")
+            self.server.send(self.client, id, self.lock)
 
     def unsent(self) -> list[FinishedRun]:
         """The runs that have ended and lie below no other, of which the server lacks something; the oldest first."""
         assert self.server is not None
         with _errors_told(UNREADABLE):
             known = [str(each.experiment_id) for each in self.client.search_experiments()]
-            runs = self._found(known, "attributes.status != 'RUNNING'") if known else []
+            runs = all_runs(self.client, known, "attributes.status != 'RUNNING'") if known else []
         above = [run for run in runs if MLFLOW_PARENT_RUN_ID not in run.data.tags]
-        lacking = [run for run in above if run.data.tags.get(SENT) != self.server.address]
+        lacking = [run for run in above if run.data.tags.get(SENT) != self.server.named]
         return sorted(map(_finished, lacking), key=lambda run: run.ended)
 
     def champion(self, name: str) -> str | None:
@@ -323,7 +328,7 @@ class Tracker:
             self._end_dead_runs(where)
             before = self._tagged(where, again, most=1) if again else []
             if before:
-                running = RunningRun(self.client, before[0], self.server)
+                running = RunningRun(self.client, before[0], self.server, self.lock)
                 self.hold(running.id)
                 self.tag(running.id, tags)
                 if "error" in before[0].data.tags:  # which ended it the last time
@@ -331,7 +336,7 @@ class Tracker:
             else:
                 own = {**tags, **_process()}
                 made = self.client.create_run(where, run_name=name, tags=own)
-                running = RunningRun(self.client, made, self.server)
+                running = RunningRun(self.client, made, self.server, self.lock)
             self.client.log_batch(running.id, params=_params(params))
         try:
             yield running
@@ -376,27 +381,17 @@ class Tracker:
 
     def _tagged(self, experiment: str, tags: Mapping[str, str], most: int | None = None) -> list[Run]:
         where = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in tags.items())
-        return self._found([experiment], where, most)
-
-    def _found(self, experiments: list[str], where: str, most: int | None = None) -> list[Run]:
-        found: list[Run] = []
-        token = None
-        while True:
-            page = self.client.search_runs(experiments, where, max_results=most or BATCH, page_token=token)
-            found += page
-            token = page.token
-            if not token or most is not None:
-                return found
+        return all_runs(self.client, [experiment], where, most)
 
     def read(self, id: str) -> FinishedRun:
         """A run by its id."""
-        with _errors_told(UNREADABLE):
-            return _finished(self.client.get_run(id))
+        return _finished(self._run(id))
 
     def hold(self, id: str) -> None:
         """Makes a run this process's own, RUNNING until this process ends it."""
         with _errors_told("a run cannot go on"):
             self.client.update_run(id, status="RUNNING")
+            self._forget_sent(id)
             self.tag(id, _process())
 
     def _end(self, id: str, status: str) -> None:
@@ -408,7 +403,7 @@ class Tracker:
 
     def _sent(self, id: str) -> None:
         """Sends a run that has ended, or says that it waits."""
-        if self.server is None or self.client.get_run(id).info.status == "RUNNING":
+        if self.server is None or self._run(id).info.status == "RUNNING":
             return
         try:
             self.send(id)
@@ -420,12 +415,24 @@ class Tracker:
         cut = {key: value[:LONGEST_VALUE] for key, value in tags.items()}
         with _errors_told("the run's tags cannot be written"):
             self.client.log_batch(id, tags=[RunTag(*each) for each in cut.items()])
-            known = self.client.get_run(id).data.tags if self.server is not None else {}
-        if self.server is not None and known.get(SENT) == self.server.address:
+        known = self._run(id).data.tags
+        if self.server is not None and known.get(SENT) == self.server.named:
             try:
                 self.server.tag(known.get(ORIGIN, id), cut)
             except UnavailableError:
-                self.client.delete_tag(id, SENT)  # `make sync` sends it again
+                self._forget_sent(id)
+        elif SENT in known:
+            self._forget_sent(id)
+
+    def _forget_sent(self, id: str) -> None:
+        """Lets `make sync` send a run again, that was changed since."""
+        with _errors_told("the run's tags cannot be written"):
+            if SENT in self.client.get_run(id).data.tags:
+                self.client.delete_tag(id, SENT)
+
+    def _run(self, id: str) -> Run:
+        with _errors_told(UNREADABLE):
+            return self.client.get_run(id)
 
     def _end_dead_runs(self, experiment: str) -> None:
         """Ends the runs that a killed process of this machine left RUNNING."""
@@ -457,7 +464,8 @@ def _bring_home(database: Path) -> None:
                     "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (moved, number)
                 )
                 connection.execute(
-                    "UPDATE model_versions SET source = ? || substr(source, ?) WHERE source LIKE ? || '/%'",
+                    "UPDATE model_versions SET source = ?1 || substr(source, ?2), "
+                    "storage_location = ?1 || substr(storage_location, ?2) WHERE source LIKE ?3 || '/%'",
                     (moved, len(location) + 1, location),
                 )
                 connection.execute(
@@ -484,7 +492,7 @@ class Column:
     """A column of a model's rows."""
 
     name: str
-    kind: type  # int, float or str
+    kind: type  # int, bool, float or str
     required: bool = True
 
 
@@ -526,7 +534,12 @@ class Model:
 
 def _schema(columns: Sequence[Column]) -> Schema:
     # any type in the place of long, to which MLflow's server would cut 1.5 off unasked: the model checks it itself
-    types: dict[type, DataType | AnyType] = {int: AnyType(), float: DataType.double, str: DataType.string}
+    types: dict[type, DataType | AnyType] = {
+        int: AnyType(),
+        bool: DataType.boolean,
+        float: DataType.double,
+        str: DataType.string,
+    }
     return Schema([ColSpec(types[each.kind], each.name, required=each.required) for each in columns])
 
 
@@ -552,6 +565,7 @@ def serve(folder: Path, port: int) -> int:
         print(f"  {name}  {page}", flush=True)
     if tracker.server is not None:
         return 0
+    print("MLflow serves them until Ctrl-C", flush=True)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", f"sqlite:///{tracker.folder / DATABASE}"]
     quiet = {
         **os.environ,

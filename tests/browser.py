@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ import pytest
 from pipelines.home import REPOSITORY, Home
 from tests.clusters import free_port, listens, wait_for
 from tests.environment import without_make
-from tests.serving import drain
+from tests.serving import drained
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SEEN = {"mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true", "mlflow.assistant.panelOpen_v1": "false"}
@@ -125,22 +124,15 @@ def walk(home: Home, by_make: bool = False) -> Iterator[Pages]:
     server = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, text=True, env=without_make(), start_new_session=True
     )
-    try:
+    links = _links(server)
+    with drained(server), playwright.sync_playwright() as driver:
         wait_for(lambda: listens(port))
-        with playwright.sync_playwright() as driver:
-            sandbox = [] if os.getuid() else ["--no-sandbox"]  # Chromium has none for root
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
-            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-            page.add_init_script(
-                f"for (const [key, value] of Object.entries({json.dumps(SEEN)})) localStorage[key] = value"
-            )
-            links = _links(server)
-            drain(server)
-            yield Pages(page, links)
-            browser.close()
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+        sandbox = [] if os.getuid() else ["--no-sandbox"]  # Chromium has none for root
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page.add_init_script(f"Object.assign(localStorage, {json.dumps(SEEN)})")
+        yield Pages(page, links)
+        browser.close()
 
 
 def _links(server: subprocess.Popen[str]) -> dict[str, str]:

@@ -59,10 +59,19 @@ def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def drain(process: subprocess.Popen[str]) -> None:
-    """Reads on what a process says, which would wait when its pipe is full."""
+@contextmanager
+def drained(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Reads on what a process says, which would wait when its pipe is full, and kills its group at the end."""
     assert process.stdout is not None
-    threading.Thread(target=process.stdout.read, daemon=True).start()
+    reading = threading.Thread(target=process.stdout.read)
+    reading.start()
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        reading.join()
+        process.stdout.close()
 
 
 @contextmanager
@@ -83,13 +92,8 @@ def served(home: Home, name: str, by_make: bool = False) -> Iterator[tuple[Serve
         command, cwd=folder, stdout=subprocess.PIPE, text=True, env=without_make(), start_new_session=True
     )
     assert started.stdout is not None
-    server = Server(port)
-    try:
-        said = started.stdout.readline() + started.stdout.readline()
-        drain(started)
+    server, said = Server(port), started.stdout.readline() + started.stdout.readline()
+    with drained(started):
         wait_for(lambda: server.answers() or started.poll() is not None)
         assert started.poll() is None, said
         yield server, said
-    finally:
-        os.killpg(started.pid, signal.SIGKILL)
-        started.wait()

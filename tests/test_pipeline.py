@@ -10,15 +10,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.preprocessing import FunctionTransformer
 from skops import io as skops
 
 from data.errors import BadDataError, StorageError
 from data.reading import read_text
+from features.tabular import tabular
 from pipelines import artifacts, stages
 from pipelines.blending import train_and_blend
 from pipelines.competition import find, names
 from pipelines.job import Job
-from pipelines.pipeline import Pipeline
+from pipelines.pipeline import Pipeline, join
+from submissions.blend import tempered
 
 TITANIC = "titanic"
 TABULAR = [name for name in names() if find(name).recipe.text is None]
@@ -125,6 +128,16 @@ def test_a_blend_weighs_its_parts(trained_home, monkeypatch):
     assert shares_of(pipeline.predict(raw_test(job.home, TITANIC)), schema) == pytest.approx(predicted, abs=1e-5)
 
 
+def test_a_blend_that_one_part_has_all_weight_of_keeps_its_temperature(trained, tmp_path):
+    job, run, alone = trained(TITANIC)
+    part = run.run.artifacts / artifacts.PIPELINE
+    (tmp_path / "joined").mkdir()
+    join(tmp_path / "joined", TITANIC, {"mlp": (part, 1.0), "mlp_wide": (part, 0.0)}, 1.5)
+    rows, schema = raw_test(job.home, TITANIC), job.competition.schema
+    found = shares_of(Pipeline.load(tmp_path / "joined").predict(rows), schema)
+    assert found == pytest.approx(tempered(shares_of(alone.predict(rows), schema), 1.5), abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("file", "content"),
     [
@@ -152,6 +165,22 @@ def test_encoders_of_types_that_are_not_ours_are_not_loaded(trained):
     skops.dump({"folds": [shutil.rmtree], "whole": None}, folder / "mlp" / "encoders.skops")
     with pytest.raises(StorageError, match=r"holds shutil\.rmtree, which encoders are not made of"):
         Pipeline.load(folder)
+
+
+def test_an_encoder_that_no_file_can_hold_costs_the_model_and_not_the_training(home, run, monkeypatch):
+    candidates = find(TITANIC).candidates
+    nameless = FunctionTransformer(lambda rows: rows)
+    short = replace(candidates["mlp"].config, epochs=2, members=1)
+    odd = replace(candidates["mlp"], config=short, space={}, recipe=tabular(derive=[nameless], numbers=["Fare"]))
+    monkeypatch.setitem(candidates, "mlp", odd)
+    code, out, err = run("run", TITANIC)
+    assert code == 0
+    assert out.splitlines()[-1].endswith(".csv")
+    assert "the run of mlp predicts no new rows: an encoder cannot be kept" in err
+    assert run("leaderboard")[0] == 0
+    code, _, err = run("predict", TITANIC, str(home.synthetic / TITANIC / "test.csv"))
+    assert code == 64
+    assert "there is no finished run of titanic with a model yet" in err
 
 
 def test_a_run_leaves_no_pickle(trained):

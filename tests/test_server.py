@@ -147,6 +147,34 @@ def test_a_study_is_there_with_its_trials(server, home):
     assert all("lr" in run.data.params for run in trials)
 
 
+def test_a_study_that_grew_without_the_server_is_sent_again(server, home, run, monkeypatch):
+    job = Job(name=NAME, home=home)
+    tune(job, stages.ingest(job), Budget(trials=2), Crew())
+    monkeypatch.delenv(ADDRESS)
+    tune(job, stages.ingest(job), Budget(trials=3), Crew())
+    monkeypatch.setenv(ADDRESS, server.address)
+    assert run("sync")[1] == f"1 runs sent to {server.address}\n"
+    names = sorted(each.info.run_name for each in server.runs())
+    assert names[:3] == ["trial-0", "trial-1", "trial-2"]
+    assert len(names) == 4
+
+
+def test_code_of_others_runs_only_where_it_is_named(server, home, tmp_path, migrated, capfd):
+    first = stages.train(Job(name=NAME, home=home)).run
+    (there,) = server.runs()
+    code = Path(server.client.download_artifacts(there.info.run_id, "model/code/submissions/layout.py"))
+    code.write_text(code.read_text().replace("LEAST = 1e-15", "LEAST = 0.49"))
+    server.client.log_artifact(there.info.run_id, str(code), "model/code/submissions")
+    other = new_home(tmp_path / "other", migrated)
+    shutil.copytree(home.root / "data", other.root / "data")
+    ask = ["predict", NAME, str(other.synthetic / NAME / "test.csv"), "--home", str(other.root)]
+    capfd.readouterr()
+    assert cli(ask) == 64
+    assert f"{first.name}, which others made, has code of its own" in capfd.readouterr().err
+    assert cli([*ask, "--run", first.name]) == 0
+    assert len(capfd.readouterr().out.splitlines()) > 100
+
+
 def test_another_machine_ranks_compares_reproduces_and_serves_what_is_there(server, home, tmp_path, migrated, capsys):
     first = stages.train(Job(name=NAME, home=home)).run
     other = new_home(tmp_path / "other", migrated)
@@ -187,9 +215,10 @@ def test_a_server_that_is_away_loses_nothing(server, home, run):
     assert Path(out.splitlines()[-1]).is_file()
     assert "the tracking server does not answer" in err
     assert "`make sync` sends it" in err
-    code, _, err = run("sync")
+    code, out, err = run("sync")
     assert code == 69
-    assert "the tracking server does not answer" in err
+    assert out.startswith("0 runs sent")
+    assert "2 runs wait here: tune-mlp-" in err
     server.start()
     code, out, _ = run("sync")
     assert code == 0

@@ -107,8 +107,9 @@ def test_unknown_cells_may_be_null_and_numbers_may_be_whole(server, rows):
 
 
 def test_the_model_is_mlflows_own_in_any_program(served_home, rows, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{served_home.mlruns / DATABASE}")
-    model = mlflow.pyfunc.load_model(f"models:/{TWIN}@champion")
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{served_home.mlruns / DATABASE}")
+        model = mlflow.pyfunc.load_model(f"models:/{TWIN}@champion")
     assert model.predict(rows)["Survived"].tolist() == submission(served_home)["Survived"].tolist()
     assert [column.name for column in model.metadata.signature.inputs] == rows.columns.tolist()
     run = stages.train(Job(name=NAME, home=served_home)).run

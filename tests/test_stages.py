@@ -13,6 +13,7 @@ from models.selection import DivergedError
 from pipelines import stages
 from pipelines.home import Home
 from pipelines.job import Job
+from pipelines.tracking import Tracker
 from submissions.layout import Probabilities
 from tests.twins import twin_files
 
@@ -99,6 +100,9 @@ def test_a_home_that_was_moved_or_copied_keeps_its_runs_and_writes_to_itself(job
     found = stages.train(moved)
     assert found.hit
     assert found.run.artifacts.is_relative_to(moved.home.root)
+    client = Tracker(moved.home.mlruns).client
+    version = client.get_model_version_by_alias("titanic-twin", "champion").version
+    assert str(moved.home.root) in client.get_model_version_download_uri("titanic-twin", version)
     new = stages.train(replace(moved, seed=1))
     assert new.run.artifacts.is_relative_to(moved.home.root)
     assert (new.run.artifacts / "model" / "MLmodel").is_file()
