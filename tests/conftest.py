@@ -14,19 +14,27 @@ from pipelines import console, stages
 from pipelines.__main__ import cli
 from pipelines.home import Home
 from pipelines.job import Job
+from pipelines.server import ADDRESS
 from pipelines.tracking import DATABASE, Tracker
 from tests.toy import TOY, Toy
 
 ARCHIVES = Path(os.environ.get("KAGGLE_ARCHIVES", "/nowhere"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _named_nowhere():
+    """Tests, and what many of them share, say themselves where raw files come from, and where runs go."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("KAGGLE_ARCHIVES", "PODIUM_HOME", ADDRESS):
+            patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture(autouse=True)
-def _one_thread_and_no_archives(monkeypatch):
-    """Tests say themselves where raw files come from."""
+def _one_thread(monkeypatch):
+    """A worker's command sets both for good, as its process ends with it."""
     torch.set_num_threads(1)
-    monkeypatch.setattr(console.STDERR, "quiet", False)  # a worker's command ends with its process
-    monkeypatch.delenv("KAGGLE_ARCHIVES", raising=False)
-    monkeypatch.delenv("PODIUM_HOME", raising=False)
+    monkeypatch.setattr(console.STDERR, "quiet", False)
 
 
 @pytest.fixture(scope="session")
