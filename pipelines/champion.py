@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from data.errors import PodiumError, UnavailableError
 from data.metrics import Metric
 from pipelines import console
@@ -10,19 +12,30 @@ from pipelines.server import ORIGIN
 from pipelines.tracking import FinishedRun, Tracker
 
 
-def crown(experiment: str, metric: Metric, tracker: Tracker) -> FinishedRun | None:
-    """Makes the model of the run with the best score the registered champion, here and on the server if there is one.
+def ranked(runs: Sequence[FinishedRun], metric: Metric) -> list[FinishedRun]:
+    """The best first; of equals the one that was first."""
+    sign = -1 if metric.greater_is_better else 1
+    return sorted(runs, key=lambda run: (sign * run.metrics["cv_score"], run.ended))
 
-    Of equal runs it is the one that was first. A run that others made, whose model holds other code than this
-    repository's, is none: nobody's code is run that was not asked for.
+
+def crown(experiment: str, metric: Metric, tracker: Tracker, fetches: bool = False) -> FinishedRun | None:
+    """Makes the model of the best run the registered champion, here and on the server if there is one.
+
+    A run that others made, whose model holds other code than this repository's, is none: nobody's code is run that was
+    not asked for.
+
+    Args:
+        experiment: its name.
+        metric: that runs are ranked by.
+        tracker: of the home.
+        fetches: whether runs count that the server alone has.
 
     Returns:
         That run; None: no run has a model.
     """
     _crown_there(experiment, metric, tracker)
-    sign = -1 if metric.greater_is_better else 1
-    ranked = sorted(tracker.trainings([experiment]), key=lambda run: (sign * run.metrics["cv_score"], run.ended))
-    best = next(filter(None, (_servable(run, tracker) for run in ranked)), None)
+    runs = [run for run in ranked(tracker.trainings([experiment]), metric) if fetches or not run.elsewhere]
+    best = next(filter(None, (_servable(run, tracker) for run in runs)), None)
     if best is not None and tracker.champion(experiment) != best.id:
         try:
             tracker.crown(experiment, best)

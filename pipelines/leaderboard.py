@@ -15,8 +15,8 @@ from rich import box
 from rich.table import Table
 
 from data.errors import UsageError
-from data.metrics import Metric
 from data.sources import Source
+from pipelines.champion import ranked
 from pipelines.competition import Competition, find, names
 from pipelines.stages import TWIN_SUFFIX
 from pipelines.tracking import FinishedRun, Tracker
@@ -127,7 +127,7 @@ def entries(tracker: Tracker, name: str | None = None) -> dict[str, list[Entry]]
         competition = find(each)
         for label in (each, each + TWIN_SUFFIX):
             runs = tracker.trainings([label])
-            ordered = _ordered(runs, competition.metric)
+            ordered = ranked(runs, competition.metric)
             if ordered:
                 found[label] = [
                     Entry(rank=rank, run=run, competition=competition) for rank, run in enumerate(ordered, start=1)
@@ -135,11 +135,6 @@ def entries(tracker: Tracker, name: str | None = None) -> dict[str, list[Entry]]
     if not found:
         raise UsageError(f"there is no finished run yet: make {name or 'titanic'}")
     return found
-
-
-def _ordered(runs: Sequence[FinishedRun], metric: Metric) -> list[FinishedRun]:
-    sign = -1 if metric.greater_is_better else 1
-    return sorted(runs, key=lambda run: (sign * run.metrics["cv_score"], run.ended))
 
 
 def table(label: str, listed: Sequence[Entry]) -> Table:

@@ -33,10 +33,10 @@ from submissions.layout import Probabilities
 
 MADE_OF = "pipeline.json"
 MEMORY = "memory.parquet"  # rows that were seen with their class
-CONFIG, ENCODERS, WEIGHTS, REFIT_WEIGHTS = (
-    *("config.json", "encoders.skops"),
-    *("weights.safetensors", "refit_weights.safetensors"),
-)  # of a part
+CONFIG = "config.json"  # of a part, as the next three
+ENCODERS = "encoders.skops"
+WEIGHTS = "weights.safetensors"
+REFIT_WEIGHTS = "refit_weights.safetensors"
 OWN_CODE = ("features.", "pipelines.competitions.")  # whose types encoders may be of, beside scikit-learn's
 PLAIN_TYPES = ("numpy.dtype",)
 SHARE = "probability_"  # before a class, in the name of a column

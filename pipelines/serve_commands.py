@@ -95,7 +95,7 @@ def _run(name: str, text: str | None, home: Path | None) -> FinishedRun:
             raise UsageError(f"{found.name} has no model, as one of an older version: train it again, ARGS=--again")
         return found
     for label in (name, name + TWIN_SUFFIX):
-        best = champion.crown(label, metric, tracker)
+        best = champion.crown(label, metric, tracker, fetches=True)
         if best is not None:
             return best
     raise UsageError(f"there is no finished run of {name} with a model yet: make {name}")

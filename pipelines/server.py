@@ -33,7 +33,7 @@ TRAINED = "tags.key LIKE '%'"  # of trainings and blends, and of no trial
 GARBAGE = (ParseError, ValueError, KeyError, TypeError, AttributeError)  # by answers that no such server gives
 
 
-def named() -> Server | None:
+def of_environment() -> Server | None:
     """The server that the environment names; None where it names none.
 
     Raises:
@@ -170,14 +170,14 @@ class Server:
         here = local.get_experiment(id)
         there = self.client.get_experiment_by_name(here.name)
         if there is None:
+            refused = MlflowException(f"the experiment {here.name} cannot be made")
             try:
                 self.client.create_experiment(here.name)
-            except MlflowException:  # somebody else was quicker
-                if self.client.get_experiment_by_name(here.name) is None:
-                    raise
+            except MlflowException as error:  # perhaps somebody else was quicker
+                refused = error
             there = self.client.get_experiment_by_name(here.name)
-        if there is None:
-            raise MlflowException(f"the experiment {here.name} cannot be made")
+            if there is None:
+                raise refused
         for tag, value in here.tags.items():
             if there.tags.get(tag) != value:
                 self.client.set_experiment_tag(there.experiment_id, tag, value)

@@ -154,7 +154,7 @@ class Tracker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.server = server.named()
+        self.server = server.of_environment()
         self.lock = folder / "send.lock"
         if set(str(folder)) & UNSAFE:
             raise UsageError(f"{folder}: MLflow opens no path with {' '.join(sorted(UNSAFE))} in it: move the folder")
