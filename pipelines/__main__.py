@@ -249,9 +249,9 @@ def ui(
     home: HomeFolder = None,
 ) -> None:
     """Open MLflow's own pages over the runs, until Ctrl-C."""
-    from pipelines.tracking import serve
+    from pipelines.serving import serve_pages
 
-    raise typer.Exit(serve(home_of(home).mlruns, port))
+    raise typer.Exit(serve_pages(home_of(home).mlruns, port))
 
 
 def cli(arguments: list[str] | None = None) -> int:

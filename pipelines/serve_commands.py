@@ -31,7 +31,7 @@ def serve(
 ) -> None:
     """Answer requests with predictions, by MLflow's model server, until Ctrl-C."""
     from pipelines.home import MODEL
-    from pipelines.tracking import serve_model
+    from pipelines.serving import serve_model
 
     found = _run(name, run, home)
     model = found.artifacts / MODEL

@@ -19,7 +19,8 @@ from sqlalchemy.exc import OperationalError
 
 from data.errors import StorageError, UnavailableError, UsageError
 from pipelines.home import REPOSITORY
-from pipelines.tracking import DATABASE, Tracker, serve
+from pipelines.serving import serve_pages
+from pipelines.tracking import DATABASE, Tracker
 
 
 @pytest.fixture
@@ -142,8 +143,9 @@ def test_the_pages_are_served_and_a_taken_port_is_told(home, tracker):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         with pytest.raises(UnavailableError, match=f"port {port} cannot be used .* name another"):
-            serve(home.mlruns, port)
-    code = f"from pathlib import Path; from pipelines.tracking import serve; serve(Path({str(home.mlruns)!r}), {port})"
+            serve_pages(home.mlruns, port)
+    start = f"serve_pages(Path({str(home.mlruns)!r}), {port})"
+    code = f"from pathlib import Path; from pipelines.serving import serve_pages; {start}"
     server = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, start_new_session=True)
     try:
         deadline = time.monotonic() + 60
