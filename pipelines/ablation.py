@@ -25,10 +25,12 @@ from models.devices import resolve
 from models.epochs import Epoch, Told
 from models.tuning import FAILURES, line_of, plain
 from pipelines import console, fitting, report, stages
+from pipelines.home import scratch
 from pipelines.job import Job
 from pipelines.origin import tags_of
+from pipelines.runs import Child
 from pipelines.stages import Ingested
-from pipelines.tracking import Child, Tracker, scratch
+from pipelines.tracking import Tracker
 from pipelines.workshop import KeptWorkshop
 
 KINDS = {  # of a config's fields: the types of their values, and how they are called

@@ -9,13 +9,14 @@ from dataclasses import replace
 from data.metrics import Metric
 from models.devices import resolve
 from pipelines import artifacts, champion, keys, pipeline, stages
-from pipelines.home import MODEL
+from pipelines.home import MODEL, scratch
 from pipelines.job import Job
 from pipelines.origin import working_commit
 from pipelines.packaging import package
+from pipelines.runs import FinishedRun
 from pipelines.scoring import score_metrics
 from pipelines.stages import Trained
-from pipelines.tracking import FinishedRun, Tracker, scratch
+from pipelines.tracking import Tracker
 from pipelines.tuning import Effort, search
 from submissions.blend import blend
 

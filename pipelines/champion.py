@@ -8,8 +8,9 @@ from data.errors import PodiumError, UnavailableError
 from data.metrics import Metric
 from pipelines import console
 from pipelines.home import MODEL, REPOSITORY
+from pipelines.runs import FinishedRun
 from pipelines.server import ORIGIN
-from pipelines.tracking import FinishedRun, Tracker
+from pipelines.tracking import Tracker
 
 
 def ranked(runs: Sequence[FinishedRun], metric: Metric) -> list[FinishedRun]:

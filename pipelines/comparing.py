@@ -12,7 +12,7 @@ from rich.table import Table
 from data.errors import UsageError
 from pipelines.artifacts import Scored, read_scored
 from pipelines.competition import Competition, find
-from pipelines.tracking import FinishedRun
+from pipelines.runs import FinishedRun
 from submissions.paired import LEVEL, Paired, compare
 
 MOST_ROWS = 10  # that are shown where the runs disagree most

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,3 +56,10 @@ class Home:
         named = os.environ.get("KAGGLE_ARCHIVES")
         folders = [Path(os.path.expanduser(named))] if named else []  # noqa: PTH111  # Path's fails for an unknown user
         return [*folders, KAGGLE_NOTEBOOK] if KAGGLE_NOTEBOOK.is_dir() else folders
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for artifacts on their way to a run."""
+    with tempfile.TemporaryDirectory(prefix="podium-") as folder:
+        yield Path(folder)

@@ -18,8 +18,9 @@ from data.errors import UsageError
 from data.sources import Source
 from pipelines.champion import ranked
 from pipelines.competition import Competition, find, names
+from pipelines.runs import FinishedRun
 from pipelines.stages import TWIN_SUFFIX
-from pipelines.tracking import FinishedRun, Tracker
+from pipelines.tracking import Tracker
 from submissions.board import Board
 
 FIGURES = ("learning_curves.png", "confusion_matrix.png", "score_by_length.png")

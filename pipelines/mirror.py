@@ -14,8 +14,9 @@ from optuna.trial import FrozenTrial, TrialState
 from data.metrics import Metric
 from models import trials
 from models.trials import is_finished, reason_of
+from pipelines.runs import Child
 from pipelines.studies import STUDY, TRIAL
-from pipelines.tracking import Child, Tracker
+from pipelines.tracking import Tracker
 
 TURN = "mirror.turn"  # names who wrote last, where several searches of one home show the same trials
 STATE = "optuna.state"  # tag of a trial's run

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from pipelines.competition import Competition
-from pipelines.tracking import KIND, NOTE, VIEW, FinishedRun
+from pipelines.runs import FinishedRun
+from pipelines.tracking import KIND, NOTE, VIEW
 
 TRAINING = "custom_model_development"  # MLflow's word for an experiment of trainings
 COLUMNS = (

@@ -10,9 +10,9 @@ from data.schema import kind
 from data.tables import Tables
 from pipelines import keys
 from pipelines.competition import FOLDER, Competition
-from pipelines.home import REPOSITORY
+from pipelines.home import REPOSITORY, scratch
 from pipelines.pipeline import SHARE
-from pipelines.tracking import Column, Model, scratch
+from pipelines.pyfunc import Column, Model
 
 EXAMPLE = 3  # rows
 SERVED = "served.py"

@@ -23,8 +23,9 @@ from pipelines.checkpoints import Checkpoint
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from pipelines.origin import machine, versions
+from pipelines.runs import FinishedRun
 from pipelines.stages import Ingested
-from pipelines.tracking import FinishedRun, Tracker
+from pipelines.tracking import Tracker
 from pipelines.workshop import KeptWorkshop
 from submissions.blend import blend
 

@@ -12,7 +12,7 @@ import typer
 from pipelines.options import HomeFolder, Name, home_of
 
 if TYPE_CHECKING:
-    from pipelines.tracking import FinishedRun
+    from pipelines.runs import FinishedRun
 
 RunOption = Annotated[str | None, typer.Option("--run", help="Its name, id or key; the best run by default.")]
 

@@ -9,20 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-for _name, _value in (("MAX_RETRIES", "1"), ("TIMEOUT", "30")):  # a server that is away is told soon
-    os.environ.setdefault(f"MLFLOW_HTTP_REQUEST_{_name}", _value)
-os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+from filelock import FileLock
+from google.protobuf.json_format import ParseError
+from mlflow import MlflowClient
+from mlflow.entities import Experiment, Metric, Param, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.file_utils import local_file_uri_to_path
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from filelock import FileLock  # noqa: E402
-from google.protobuf.json_format import ParseError  # noqa: E402
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities import Experiment, Metric, Param, Run, RunTag  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.utils.file_utils import local_file_uri_to_path  # noqa: E402
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID  # noqa: E402
-
-from data.errors import UnavailableError, UsageError  # noqa: E402
-from pipelines.home import MODEL  # noqa: E402
+from data.errors import UnavailableError, UsageError
+from pipelines.home import MODEL
 
 ADDRESS = "MLFLOW_TRACKING_URI"
 ORIGIN = "podium.run"  # tag of a run that came from elsewhere: its id there

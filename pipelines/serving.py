@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from data.errors import UnavailableError
-from pipelines.tracking import DATABASE, Tracker
+from pipelines.database import DATABASE
+from pipelines.tracking import Tracker
 
 
 def serve_pages(folder: Path, port: int) -> int:

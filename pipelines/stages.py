@@ -22,13 +22,14 @@ from models.epochs import RefitEpoch, Told, Watch, Within
 from pipelines import artifacts, champion, console, fitting, keys, notes, pipeline, studies
 from pipelines.checkpoints import Checkpoint
 from pipelines.competition import Candidate
-from pipelines.home import MODEL
+from pipelines.home import MODEL, scratch
 from pipelines.job import Job
 from pipelines.origin import tags_of
 from pipelines.packaging import package
 from pipelines.params import params_of
+from pipelines.runs import FinishedRun, RunningRun
 from pipelines.scoring import remembered_test, score_metrics
-from pipelines.tracking import NOTE, FinishedRun, RunningRun, Tracker, scratch
+from pipelines.tracking import NOTE, Tracker
 from pipelines.workshop import KeptWorkshop
 from submissions import outbox
 from submissions.check import check, check_sample

@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import logging
 import math
 import os
-import re
 import socket
-import sqlite3
-import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import quote
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing leaves the machine
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its errors are raised, too
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-for _name in ("alembic", "mlflow.pyfunc", "mlflow.store.model_registry.abstract_store"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
+from mlflow.entities import Metric, Run, RunTag
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
 
-from mlflow import MlflowClient  # noqa: E402
-from mlflow.entities import Metric, Param, Run, RunTag  # noqa: E402
-from mlflow.exceptions import MlflowException  # noqa: E402
-from mlflow.types import ColSpec, DataType, Schema  # noqa: E402
-from mlflow.types.schema import AnyType  # noqa: E402
-from mlflow.utils.file_utils import local_file_uri_to_path  # noqa: E402
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE  # noqa: E402
-from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
+from data.errors import PodiumError, StorageError, UnavailableError, UsageError
+from data.files import alive
+from pipelines import console, server
+from pipelines.database import opened
+from pipelines.runs import Child, FinishedRun, RunningRun, as_params, errors_told, owner
+from pipelines.server import BATCH, ORIGIN, SENT, TRAINED, all_runs
 
-from data.errors import PodiumError, StorageError, UnavailableError, UsageError  # noqa: E402
-from data.files import alive, beside  # noqa: E402
-from pipelines import console, server  # noqa: E402
-from pipelines.server import BATCH, ORIGIN, SENT, TRAINED, Server, all_runs  # noqa: E402
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-DATABASE = "mlflow.db"
-FLUSH_SECONDS = 10  # between two writes of a running training's metrics
 LONGEST_VALUE = 5000  # characters of a tag
 MOST_NAMED = 6  # runs in an error
 NOTE = MLFLOW_RUN_NOTE  # tag of a run or an experiment: what its page says, in Markdown
@@ -51,89 +28,6 @@ KIND = "mlflow.experimentKind"  # tag of an experiment
 VIEW_NAME = "by-score"  # in the address of a page
 VIEW = f"mlflow.sharedViewState.{VIEW_NAME}"  # tag of an experiment: a view of its runs
 UNREADABLE = "the runs cannot be read: move mlflow.db away to start a new one"
-UNSAFE = frozenset("#%?")  # in the path of a database that is named by an address
-
-
-@dataclass(frozen=True, kw_only=True)
-class FinishedRun:
-    """A training that ended well."""
-
-    id: str
-    name: str
-    metrics: Mapping[str, float]
-    params: Mapping[str, str]
-    tags: Mapping[str, str]
-    artifacts: Path
-    ended: int  # ms since 1970
-    elsewhere: bool = False  # on a server alone; `Tracker.find` fetches it
-
-
-@dataclass(frozen=True, kw_only=True)
-class Child:
-    """A run that has ended, told at once."""
-
-    name: str
-    tags: Mapping[str, str]
-    params: Mapping[str, object]
-    series: Mapping[str, Mapping[int, float]]  # metrics: their values by step
-    status: str  # FINISHED, FAILED or KILLED
-    started: int  # ms since 1970
-    ended: int
-
-
-@contextmanager
-def _errors_told(line: str) -> Iterator[None]:
-    """Turns MLflow's and the database's errors into one line."""
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
-        database = re.search(r"\(sqlite3\.\w+\) (.*)", str(error))  # what lies below MLflow's and SQLAlchemy's words
-        told = database[1] if database else str(error).splitlines()[0]
-        raise StorageError(f"{line} ({told})") from error
-
-
-class RunningRun:
-    """A training under way: metrics gather in memory and are written in batches, to a server too where there is one.
-
-    A server that is away is told once, and gets the rest when the run has ended.
-    """
-
-    def __init__(self, client: MlflowClient, run: Run, shown: Server | None, lock: Path) -> None:
-        self.client = client
-        self.id: str = run.info.run_id
-        self.shown, self.twin, self.lock = shown, "", lock
-        self._metrics: list[Metric] = []
-        self._flushed = time.monotonic()
-
-    def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Notes figures, and writes them when the last write is some seconds ago."""
-        now = int(time.time() * 1000)
-        self._metrics += [Metric(name, float(value), now, step) for name, value in metrics.items()]
-        if time.monotonic() - self._flushed > FLUSH_SECONDS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Writes all that was noted."""
-        with _errors_told("the run's metrics cannot be written"):
-            for start in range(0, len(self._metrics), BATCH):
-                self.client.log_batch(self.id, metrics=self._metrics[start : start + BATCH])
-        self._show()
-        self._metrics = []
-        self._flushed = time.monotonic()
-
-    def _show(self) -> None:
-        if self.shown is not None:
-            try:
-                self.twin = self.twin or self.shown.begin(self.client, self.id, self.lock)
-                self.shown.log(self.twin, self._metrics)
-            except UnavailableError as error:
-                console.warn(f"{error}: the run is kept here")
-                self.shown = None
-
-    def keep(self, folder: Path) -> None:
-        """Copies a folder's files to the run's artifacts."""
-        with _errors_told("the run's files cannot be written"):
-            self.client.log_artifacts(self.id, str(folder))
 
 
 class Tracker:
@@ -154,16 +48,7 @@ class Tracker:
         self.folder = folder
         self.server = server.of_environment()
         self.lock = folder / "send.lock"
-        if set(str(folder)) & UNSAFE:
-            raise UsageError(f"{folder}: MLflow opens no path with {' '.join(sorted(UNSAFE))} in it: move the folder")
-        database = folder / DATABASE
-        with _errors_told(f"{database}: cannot be opened: move it away to start a new one"):
-            if not database.is_file():
-                with beside(database, overwrite=False) as part:
-                    MlflowClient(f"sqlite:///{part}").delete_experiment("0")  # MLflow's own, which stays empty
-            self.client = MlflowClient(f"sqlite:///{database}", registry_uri=f"sqlite:///{database}")
-            self.client.search_experiments(max_results=1)
-            _bring_home(database)
+        self.client = opened(folder)
 
     def experiment(self, name: str) -> str:
         """The id of an experiment, made where it is not there."""
@@ -185,10 +70,10 @@ class Tracker:
     def finished(self, experiment: str, key: str) -> FinishedRun | None:
         """The newest finished run of a key; None where there is none."""
         where = f"tags.key = '{key}' and attributes.status = 'FINISHED'"
-        with _errors_told(UNREADABLE):
+        with errors_told(UNREADABLE):
             runs = self.client.search_runs([self.experiment(experiment)], where, max_results=1)
         if runs:
-            return _finished(runs[0])
+            return FinishedRun.of(runs[0])
         found = self._elsewhere([experiment], set(), f"tags.key = '{key}'")
         try:
             return self.fetch(found[0]) if found else None
@@ -198,7 +83,7 @@ class Tracker:
 
     def describe(self, experiment: str, tags: Mapping[str, str]) -> None:
         """Gives an experiment tags, where it has not got them."""
-        with _errors_told("an experiment's tags cannot be written"):
+        with errors_told("an experiment's tags cannot be written"):
             where = self.experiment(experiment)
             before = self.client.get_experiment(where).tags
             for tag, value in tags.items():
@@ -212,7 +97,7 @@ class Tracker:
             UnavailableError: the server does not answer.
         """
         query = f"viewStateShareKey={VIEW_NAME}&workflowType=machine_learning"
-        with _errors_told(UNREADABLE):
+        with errors_told(UNREADABLE):
             known = self.client.search_experiments() if self.server is None else self.server.experiments()
         where = address if self.server is None else self.server.named
         pages = {
@@ -226,11 +111,11 @@ class Tracker:
         Args:
             experiments: their names; None: all.
         """
-        with _errors_told(UNREADABLE):
+        with errors_told(UNREADABLE):
             every = self.client.search_experiments()
             known = [str(each.experiment_id) for each in every if experiments is None or each.name in experiments]
             runs = all_runs(self.client, known, f"attributes.status = 'FINISHED' and {TRAINED}") if known else []
-        here = [_finished(run) for run in runs]
+        here = [FinishedRun.of(run) for run in runs]
         origins = {run.tags.get(ORIGIN, run.id) for run in here}
         newest: dict[str, FinishedRun] = {}
         for run in sorted([*here, *self._elsewhere(experiments, origins)], key=lambda run: -run.ended):
@@ -269,14 +154,14 @@ class Tracker:
             return []
         lacking = [run for run in runs if run.data.tags.get(ORIGIN, run.info.run_id) not in known]
         nowhere = self.folder / "elsewhere"
-        return [_finished(run, nowhere) for run in lacking if "cv_score" in run.data.metrics]
+        return [FinishedRun.of(run, nowhere) for run in lacking if "cv_score" in run.data.metrics]
 
     def fetch(self, run: FinishedRun) -> FinishedRun:
         """A run that the server alone has, with its files."""
         assert self.server is not None
         console.tell(f"{run.name} comes from {self.server.named}")
-        with _errors_told("a run cannot be fetched"):
-            return self.read(self.server.fetch(run.id, self.client, self.experiment, _process()))
+        with errors_told("a run cannot be fetched"):
+            return self.read(self.server.fetch(run.id, self.client, self.experiment, owner()))
 
     def send(self, id: str) -> None:
         """Sends what the server lacks of a run that has ended, and of all below it.
@@ -285,27 +170,27 @@ class Tracker:
             UnavailableError: it does not answer.
         """
         assert self.server is not None
-        with _errors_told("a run cannot be sent"):
+        with errors_told("a run cannot be sent"):
             self.server.send(self.client, id, self.lock)
 
     def unsent(self) -> list[FinishedRun]:
         """The runs that have ended and lie below no other, of which the server lacks something; the oldest first."""
         assert self.server is not None
-        with _errors_told(UNREADABLE):
+        with errors_told(UNREADABLE):
             known = [str(each.experiment_id) for each in self.client.search_experiments()]
             runs = all_runs(self.client, known, "attributes.status != 'RUNNING'") if known else []
         above = [run for run in runs if MLFLOW_PARENT_RUN_ID not in run.data.tags]
         lacking = [run for run in above if run.data.tags.get(SENT) != self.server.named]
-        return sorted(map(_finished, lacking), key=lambda run: run.ended)
+        return sorted(map(FinishedRun.of, lacking), key=lambda run: run.ended)
 
     def champion(self, name: str) -> str | None:
         """The id of the run whose model is registered under a name as the champion; None: there is none."""
-        with _errors_told(UNREADABLE):
+        with errors_told(UNREADABLE):
             return server.champion(self.client, name)
 
     def crown(self, name: str, run: FinishedRun) -> None:
         """Registers the model of a run under a name, once, and makes it the champion."""
-        with _errors_told("the model cannot be registered"):
+        with errors_told("the model cannot be registered"):
             server.crown(self.client, name, self.client.get_run(run.id))
 
     @contextmanager
@@ -321,7 +206,7 @@ class Tracker:
 
         A run that has the tags `again` already goes on; while several processes hold it, the last to end ends it.
         """
-        with _errors_told("a run cannot be started"):
+        with errors_told("a run cannot be started"):
             where = self.experiment(experiment)
             self._end_dead_runs(where)
             before = self._tagged(where, again, most=1) if again else []
@@ -332,10 +217,10 @@ class Tracker:
                 if "error" in before[0].data.tags:  # which ended it the last time
                     self.client.delete_tag(running.id, "error")
             else:
-                own = {**tags, **_process()}
+                own = {**tags, **owner()}
                 made = self.client.create_run(where, run_name=name, tags=own)
                 running = RunningRun(self.client, made, self.server, self.lock)
-            self.client.log_batch(running.id, params=_params(params))
+            self.client.log_batch(running.id, params=as_params(params))
         try:
             yield running
             running.flush()
@@ -352,12 +237,12 @@ class Tracker:
 
     def add_child(self, experiment: str, parent: str, child: Child) -> None:
         """Adds a run that has ended below another."""
-        with _errors_told("a trial's run cannot be written"):
+        with errors_told("a trial's run cannot be written"):
             run = self.client.create_run(
                 self.experiment(experiment),
                 start_time=child.started,
                 run_name=child.name,
-                tags={MLFLOW_PARENT_RUN_ID: parent, **_process()},
+                tags={MLFLOW_PARENT_RUN_ID: parent, **owner()},
             )
             metrics = [
                 Metric(name, value, child.started, step)
@@ -368,12 +253,12 @@ class Tracker:
             for start in range(BATCH, len(metrics), BATCH):
                 self.client.log_batch(run.info.run_id, metrics=metrics[start : start + BATCH])
             tags = [RunTag(key, value[:LONGEST_VALUE]) for key, value in child.tags.items()]
-            self.client.log_batch(run.info.run_id, metrics[:BATCH], _params(child.params), tags)
+            self.client.log_batch(run.info.run_id, metrics[:BATCH], as_params(child.params), tags)
             self.client.set_terminated(run.info.run_id, child.status, child.ended)
 
     def children(self, experiment: str, parent: str, tag: str) -> dict[str, str]:
         """The runs below another that have a tag: their ids by its value."""
-        with _errors_told(UNREADABLE):
+        with errors_told(UNREADABLE):
             found = self._tagged(self.experiment(experiment), {MLFLOW_PARENT_RUN_ID: parent})
         return {run.data.tags[tag]: run.info.run_id for run in found if tag in run.data.tags}
 
@@ -383,18 +268,18 @@ class Tracker:
 
     def read(self, id: str) -> FinishedRun:
         """A run by its id."""
-        return _finished(self._run(id))
+        return FinishedRun.of(self._run(id))
 
     def hold(self, id: str) -> None:
         """Makes a run this process's own, RUNNING until this process ends it."""
-        with _errors_told("a run cannot go on"):
+        with errors_told("a run cannot go on"):
             self.client.update_run(id, status="RUNNING")
             self._forget_sent(id)
-            self.tag(id, _process())
+            self.tag(id, owner())
 
     def _end(self, id: str, status: str) -> None:
         """Ends a run, unless another process has taken it over and is alive."""
-        with _errors_told("the run's end cannot be written"):
+        with errors_told("the run's end cannot be written"):
             tags = self.client.get_run(id).data.tags
             if tags["pid"] == str(os.getpid()) or tags["host"] != socket.gethostname() or not alive(int(tags["pid"])):
                 self.client.set_terminated(id, status)
@@ -411,7 +296,7 @@ class Tracker:
     def tag(self, id: str, tags: Mapping[str, str]) -> None:
         """Adds tags to a run."""
         cut = {key: value[:LONGEST_VALUE] for key, value in tags.items()}
-        with _errors_told("the run's tags cannot be written"):
+        with errors_told("the run's tags cannot be written"):
             self.client.log_batch(id, tags=[RunTag(*each) for each in cut.items()])
         known = self._run(id).data.tags
         if self.server is not None and known.get(SENT) == self.server.named:
@@ -424,12 +309,12 @@ class Tracker:
 
     def _forget_sent(self, id: str) -> None:
         """Lets `make sync` send a run again, that was changed since."""
-        with _errors_told("the run's tags cannot be written"):
+        with errors_told("the run's tags cannot be written"):
             if SENT in self.client.get_run(id).data.tags:
                 self.client.delete_tag(id, SENT)
 
     def _run(self, id: str) -> Run:
-        with _errors_told(UNREADABLE):
+        with errors_told(UNREADABLE):
             return self.client.get_run(id)
 
     def _end_dead_runs(self, experiment: str) -> None:
@@ -438,111 +323,3 @@ class Tracker:
         for run in self.client.search_runs([experiment], where):
             if not alive(int(run.data.tags.get("pid", 0))):
                 self.client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _process() -> dict[str, str]:
-    """Tags that name the process to whom a run belongs."""
-    return {"host": socket.gethostname(), "pid": str(os.getpid())}
-
-
-def _params(params: Mapping[str, object]) -> list[Param]:
-    return [Param(key, str(value)) for key, value in params.items()]
-
-
-def _bring_home(database: Path) -> None:
-    """Points a database that was moved or copied to the artifacts beside it; MLflow keeps absolute paths."""
-    home = (database.parent / "artifacts").resolve().as_uri()
-    with closing(sqlite3.connect(database)) as connection, connection:
-        for number, name, location in connection.execute(
-            "SELECT experiment_id, name, artifact_location FROM experiments"
-        ).fetchall():
-            moved = f"{home}/{quote(name)}"
-            if location != moved and location.endswith(f"/artifacts/{quote(name)}"):
-                connection.execute(
-                    "UPDATE experiments SET artifact_location = ? WHERE experiment_id = ?", (moved, number)
-                )
-                connection.execute(
-                    "UPDATE model_versions SET source = ?1 || substr(source, ?2), "
-                    "storage_location = ?1 || substr(storage_location, ?2) WHERE source LIKE ?3 || '/%'",
-                    (moved, len(location) + 1, location),
-                )
-                connection.execute(
-                    "UPDATE runs SET artifact_uri = ? || substr(artifact_uri, ?) WHERE experiment_id = ?",
-                    (moved, len(location) + 1, number),
-                )
-
-
-def _finished(run: Run, elsewhere: Path | None = None) -> FinishedRun:
-    return FinishedRun(
-        id=run.info.run_id,
-        name=run.info.run_name,
-        metrics=run.data.metrics,
-        params=run.data.params,
-        tags=run.data.tags,
-        artifacts=elsewhere or Path(local_file_uri_to_path(run.info.artifact_uri)),
-        ended=run.info.end_time or 0,
-        elsewhere=elsewhere is not None,
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Column:
-    """A column of a model's rows."""
-
-    name: str
-    kind: type  # int, bool, float or str
-    required: bool = True
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Model:
-    """A model of MLflow, from code."""
-
-    script: Path  # that MLflow runs to have it
-    code: Sequence[Path]  # folders of the packages that the script imports
-    files: Mapping[str, Path]  # that it loads, by the names that it knows them by
-    inputs: Sequence[Column]
-    outputs: Sequence[Column]
-    example: pd.DataFrame  # rows
-    requirements: Sequence[str]  # packages, pinned
-
-    def write(self, folder: Path) -> None:
-        """Writes it to a folder, which is made."""
-        import yaml
-        from mlflow import pyfunc
-        from mlflow.models import ModelSignature
-
-        ours = [each for each in self.requirements if each.startswith("mlflow==")]
-
-        with _errors_told("the model cannot be written"):
-            pyfunc.save_model(
-                folder,
-                python_model=str(self.script),
-                code_paths=[str(each) for each in self.code],
-                artifacts={name: str(path) for name, path in self.files.items()},
-                signature=ModelSignature(inputs=_schema(self.inputs), outputs=_schema(self.outputs)),
-                input_example=self.example,
-                pip_requirements=ours,  # of all of them MLflow would look up what is installed, for half a second
-            )
-            (folder / "requirements.txt").write_text("\n".join(self.requirements) + "\n")
-            conda = yaml.safe_load((folder / "conda.yaml").read_text())
-            conda["dependencies"][-1]["pip"] = list(self.requirements)
-            (folder / "conda.yaml").write_text(yaml.safe_dump(conda, sort_keys=False))
-
-
-def _schema(columns: Sequence[Column]) -> Schema:
-    # any type in the place of long, to which MLflow's server would cut 1.5 off unasked: the model checks it itself
-    types: dict[type, DataType | AnyType] = {
-        int: AnyType(),
-        bool: DataType.boolean,
-        float: DataType.double,
-        str: DataType.string,
-    }
-    return Schema([ColSpec(types[each.kind], each.name, required=each.required) for each in columns])
-
-
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """A folder for artifacts on their way to a run."""
-    with tempfile.TemporaryDirectory(prefix="podium-") as folder:
-        yield Path(folder)

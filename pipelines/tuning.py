@@ -17,6 +17,7 @@ from models.pulse import StoppedError, Worker, stop
 from models.trials import best_of, finished, reason_of
 from models.tuning import Budget
 from pipelines import console, search_report, stages, studies, workers
+from pipelines.home import scratch
 from pipelines.hunt import Hunt
 from pipelines.job import Job
 from pipelines.lookout import Lookout, counts
@@ -25,7 +26,7 @@ from pipelines.origin import tags_of
 from pipelines.presence import is_dead, own_name
 from pipelines.stages import Ingested
 from pipelines.studies import BORN, STUDY
-from pipelines.tracking import Tracker, scratch
+from pipelines.tracking import Tracker
 from pipelines.workers import Crew
 
 LOOK = 1.0  # seconds between two looks at what the workers have done

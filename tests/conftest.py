@@ -12,10 +12,11 @@ import torch
 
 from pipelines import console, stages
 from pipelines.__main__ import cli
+from pipelines.database import DATABASE
 from pipelines.home import Home
 from pipelines.job import Job
 from pipelines.server import ADDRESS
-from pipelines.tracking import DATABASE, Tracker
+from pipelines.tracking import Tracker
 from tests.toy import TOY, Toy
 
 ARCHIVES = Path(os.environ.get("KAGGLE_ARCHIVES", "/nowhere"))

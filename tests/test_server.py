@@ -17,10 +17,11 @@ from mlflow import MlflowClient
 from models.tuning import Budget
 from pipelines import stages
 from pipelines.__main__ import cli
+from pipelines.database import DATABASE
 from pipelines.home import Home
 from pipelines.job import Job
 from pipelines.server import ADDRESS, ORIGIN
-from pipelines.tracking import DATABASE, Tracker
+from pipelines.tracking import Tracker
 from pipelines.tuning import tune
 from pipelines.workers import Crew
 from tests.clusters import PostgreSQL, free_port, postgresql, wait_for
@@ -243,7 +244,7 @@ def test_a_server_that_goes_away_during_a_training_gets_the_rest_later(server, h
 
         return fit(*arguments, watch=watch_and_stop, **named)
 
-    monkeypatch.setattr("pipelines.tracking.FLUSH_SECONDS", 0)
+    monkeypatch.setattr("pipelines.runs.FLUSH_SECONDS", 0)
     monkeypatch.setattr(stages.fitting, "fit", fit_while_it_goes)
     here = stages.train(Job(name=NAME, home=home)).run
     server.start()

@@ -16,9 +16,10 @@ import pytest
 from pipelines import stages
 from pipelines.__main__ import cli
 from pipelines.competition import find
+from pipelines.database import DATABASE
 from pipelines.home import Home
 from pipelines.job import Job
-from pipelines.tracking import DATABASE, Tracker
+from pipelines.tracking import Tracker
 from tests.serving import Server, records, served
 
 NAME = "titanic"

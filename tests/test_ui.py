@@ -11,9 +11,9 @@ import pytest
 from models.tuning import Budget
 from pipelines import stages
 from pipelines.competition import find
+from pipelines.database import DATABASE
 from pipelines.home import Home
 from pipelines.job import Job
-from pipelines.tracking import DATABASE
 from pipelines.tuning import tune
 from pipelines.workers import Crew
 from tests.browser import Pages, walk
