@@ -100,6 +100,9 @@ def read_scored(folder: Path, competition: Competition) -> Scored:
     schema, group = competition.schema, competition.split.group
     try:
         oof = pd.read_parquet(folder / OOF_PREDICTIONS)
+        unknown = {*schema.labels} - {*oof} or {*oof["target"]} - {*schema.labels}
+        if unknown:
+            raise ValueError(f"they are of other classes than are declared by now: {min(unknown)}")
         kin = None if group is None else pd.read_parquet(folder / FOLDS)[group].to_numpy()
         return Scored(
             ids=oof[schema.id].to_numpy(),

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from data.errors import PodiumError, UnavailableError
 from data.metrics import Metric
 from pipelines import console
-from pipelines.home import MODEL, REPOSITORY
+from pipelines.home import MODEL
+from pipelines.packaging import has_other_code
 from pipelines.runs import FinishedRun
 from pipelines.server import ORIGIN
 from pipelines.tracking import Tracker
@@ -45,30 +46,19 @@ def crown(experiment: str, metric: Metric, tracker: Tracker, fetches: bool = Fal
     return best
 
 
-def has_other_code(run: FinishedRun) -> bool:
-    """Whether the code in a run's model is not what runs here."""
-    code = run.artifacts / MODEL / "code"
-    return any(
-        not (REPOSITORY / name).is_file() or (REPOSITORY / name).read_text() != (code / name).read_text()
-        for name in (path.relative_to(code) for path in code.glob("*/**/*.py"))
-    )
-
-
 def _servable(run: FinishedRun, tracker: Tracker) -> FinishedRun | None:
     """The run, with its files here, if it has a model that may be the champion."""
     try:
         here = tracker.fetch(run) if run.elsewhere else run
+        if not (here.artifacts / MODEL).is_dir():
+            return None
+        if ORIGIN not in here.tags or not has_other_code(here.artifacts / MODEL):
+            return here
     except PodiumError as error:
-        console.warn(f"{error}: without {run.name}, which it has")
+        console.warn(f"{error}: without {run.name}")
         return None
-    if not (here.artifacts / MODEL).is_dir():
-        return None
-    if ORIGIN in here.tags and has_other_code(here):
-        console.warn(
-            f"{run.name}, which others made, has code of its own: it predicts where it is named, RUN={run.name}"
-        )
-        return None
-    return here
+    console.warn(f"{run.name}, which others made, has code of its own: it predicts where it is named, RUN={run.name}")
+    return None
 
 
 def _crown_there(experiment: str, metric: Metric, tracker: Tracker) -> None:
@@ -76,4 +66,5 @@ def _crown_there(experiment: str, metric: Metric, tracker: Tracker) -> None:
         try:
             tracker.server.crown(experiment, metric.better)
         except UnavailableError as error:
-            console.warn(f"{error}: no champion is made there")
+            console.warn(f"{error}: without the runs that it has, and no champion is made there")
+            tracker.server = None

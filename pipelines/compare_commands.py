@@ -81,6 +81,8 @@ def sync(home: HomeFolder = None) -> None:
     if tracker.server is None:
         raise UsageError("say where to: make sync MLFLOW_TRACKING_URI=http://host:5000")
     address, waiting, lost = tracker.server.named, tracker.unsent(), []
+    if not waiting:
+        tracker.server.experiments()  # says so where it is away
     with console.counted(f"runs to {address}", len(waiting)) as show:
         for number, run in enumerate(waiting, start=1):
             try:

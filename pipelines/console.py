@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
-from data.errors import BadDataError
+from data.errors import BadDataError, UsageError
 from data.files import beside
 from data.metrics import Metric
 from models.epochs import RefitEpoch, Told, Watch, Within
@@ -58,6 +58,8 @@ def write(path: Path, text: str) -> None:
     if str(path) == "-":
         print(text, end="")
         return
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file")
     with beside(path) as part:
         part.write_text(text)
     tell(f"written: {path}")

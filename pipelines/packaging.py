@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from numbers import Integral
 from pathlib import Path
 
+from data.errors import StorageError
 from data.schema import kind
 from data.tables import Tables
-from pipelines import keys
+from pipelines import keys, pyfunc
 from pipelines.competition import FOLDER, Competition
 from pipelines.home import REPOSITORY, scratch
 from pipelines.pipeline import SHARE
 from pipelines.pyfunc import Column, Model
 
 EXAMPLE = 3  # rows
-SERVED = "served.py"
+SERVED = "pipelines/served.py"
+CODE = "code"  # MLflow's own folder of a model's code
 CHECKS = "# What checks"  # begins the part of the requirements that a model does without
 
 
@@ -41,14 +43,11 @@ def package(folder: Path, competition: Competition, tables: Tables, pipeline: Pa
         *(Column(name=f"{SHARE}{label}", kind=float) for label in schema.labels),
     ]
     with scratch() as code:
-        rooms = [*(REPOSITORY / room for room in keys.ROOMS), FOLDER]
-        for room in rooms:
-            own = code / room.relative_to(REPOSITORY)
-            own.mkdir(parents=True)
-            for name, source in keys.sources_of(room).items():
-                (own / name).write_text(source)
+        for name, source in _code().items():
+            (code / name).parent.mkdir(parents=True, exist_ok=True)
+            (code / name).write_text(source)
         Model(
-            script=code / "pipelines" / SERVED,
+            script=code / SERVED,
             code=[code / room for room in keys.ROOMS],
             files={"pipeline": pipeline},
             inputs=inputs,
@@ -58,10 +57,42 @@ def package(folder: Path, competition: Competition, tables: Tables, pipeline: Pa
         ).write(folder)
 
 
+def has_other_code(model: Path) -> bool:
+    """Whether anything would run that is not what runs here, were a model loaded.
+
+    Args:
+        model: its folder.
+
+    Raises:
+        StorageError: some of its code is gone.
+    """
+    ours = {f"{CODE}/{name}": source.encode() for name, source in _code().items()}
+    ours[Path(SERVED).name] = ours[f"{CODE}/{SERVED}"]
+    known = {model / name for name in (*ours, *pyfunc.BESIDE_CODE)}
+    theirs = [path for path in model.rglob("*") if path.is_file() and model / "artifacts" not in path.parents]
+    try:
+        for room in keys.ROOMS:
+            (model / CODE / room / "__init__.py").read_bytes()
+        same = all((model / name).is_file() and (model / name).read_bytes() == source for name, source in ours.items())
+    except OSError as error:
+        raise StorageError(f"{model}: the model cannot be read ({error.strerror}): train it again") from error
+    return not (same and known.issuperset(theirs) and pyfunc.runs_only(model, Path(SERVED).name, CODE))
+
+
 def requirements() -> list[str]:
     """The packages that a model needs, as they are pinned."""
     lines = (REPOSITORY / "requirements.txt").read_text().partition(CHECKS)[0].splitlines()
     return [line for line in lines if line and not line.startswith("#")]
+
+
+def _code() -> dict[str, str]:
+    """The files of the rooms and of the competitions, by their paths in the repository."""
+    rooms = [*(REPOSITORY / room for room in keys.ROOMS), FOLDER]
+    return {
+        f"{room.relative_to(REPOSITORY)}/{name}": source
+        for room in rooms
+        for name, source in keys.sources_of(room).items()
+    }
 
 
 def _kind_of(classes: Sequence[object]) -> type:

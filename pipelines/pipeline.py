@@ -5,19 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from skops import io as skops
 
-from data.errors import BadDataError, Fault, PodiumError, StorageError
+from data.errors import BadDataError, Fault, StorageError
 from data.reading import as_text, missing_columns, typed
 from data.tables import Tables
 from features.recipe import Encoder, encode_later
@@ -26,6 +22,7 @@ from models.crossfit import CrossFit
 from models.ensemble import Ensemble
 from pipelines import console, keys, tensors
 from pipelines.competition import Competition, find
+from pipelines.encoders import DAMAGED, Encoders, UnkeptError
 from pipelines.fitting import Encoded
 from pipelines.scoring import memory_columns, memory_of
 from submissions.blend import blended
@@ -37,14 +34,8 @@ CONFIG = "config.json"  # of a part, as the next three
 ENCODERS = "encoders.skops"
 WEIGHTS = "weights.safetensors"
 REFIT_WEIGHTS = "refit_weights.safetensors"
-OWN_CODE = ("features.", "pipelines.competitions.")  # whose types encoders may be of, beside scikit-learn's
-PLAIN_TYPES = ("numpy.dtype",)
+SAMPLE = 16  # rows that encoders are tried on
 SHARE = "probability_"  # before a class, in the name of a column
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, TypeError, ValueError, KeyError, AttributeError, ImportError)
-
-
-class UnkeptError(PodiumError):
-    """A pipeline holds what no file can, as a function without a name."""
 
 
 class Pipeline:
@@ -81,7 +72,9 @@ class Pipeline:
         """
         try:
             made_of = json.loads((folder / MADE_OF).read_text())
-            competition, shares = find(made_of["competition"]), made_of["parts"]
+            competition, shares = find(made_of["competition"]), dict(made_of["parts"])
+            if not shares:
+                raise ValueError("it has no parts")
             memory = pd.read_parquet(folder / MEMORY) if competition.verbatim else None
             parts = [Part.load(folder / model, competition, model) for model in shares]
             return Pipeline(
@@ -91,8 +84,9 @@ class Pipeline:
                 made_of["temperature"],
                 None if memory is None else (memory, memory.pop(competition.schema.target).to_numpy()),
             )
-        except (OSError, ValueError, KeyError) as error:
-            raise StorageError(f"{folder}: the pipeline cannot be read ({error})") from error
+        except (OSError, *DAMAGED) as error:
+            told = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise StorageError(f"{folder}: the pipeline cannot be read ({told})") from error
 
     def predict(self, rows: pd.DataFrame, file: str = "the rows", first: int = 1) -> pd.DataFrame:
         """The most probable class of each row and the probability of every class, with the id where the rows have it.
@@ -109,12 +103,19 @@ class Pipeline:
         faults = missing_columns(list(map(str, rows)), schema.names, file)
         if not len(rows):
             faults.append(Fault(file=file, what="there is no row", mend="add one"))
+        ids = rows.get(schema.id)
+        blank = np.zeros(len(rows), dtype=bool) if ids is None else ids.isna().to_numpy()
+        if blank.any() and not blank.all():
+            row = int(blank.argmax()) + first
+            faults.append(
+                Fault(file=file, row=row, column=schema.id, what="the id is missing", mend="give all rows one, or none")
+            )
         if faults:
             raise BadDataError(faults)
         checked = typed(as_text(rows[list(schema.names)]), schema.columns, file, first)
         with self._one_at_a_time:
             shares = self.shares(checked)
-        named = {schema.id: rows[schema.id].to_numpy()} if schema.id in rows else {}
+        named = {} if ids is None or blank.all() else {schema.id: ids.to_numpy()}
         cells = Probabilities().cells(shares, schema)
         labels = np.array(schema.classes)[shares.argmax(axis=1)]
         return pd.DataFrame(
@@ -143,8 +144,8 @@ class Part:
         declared = competition.candidate(model)[1].config
         config = keys.config_of(declared, json.loads((folder / CONFIG).read_text()))
         (competition.candidate(model)[1].recipe or competition.recipe).require()
-        kept = _read_encoders(folder / ENCODERS)
-        folds, whole = kept["folds"], kept["whole"]
+        encoders = Encoders.read(folder / ENCODERS)
+        folds, whole = encoders.folds, encoders.whole
         none = _no_rows(competition)
         ensemble = Ensemble(
             [encode_later(encoder, none) for encoder in folds],
@@ -191,13 +192,13 @@ def write(
         fit: what came out.
 
     Raises:
-        UnkeptError: an encoder is of types that are neither ours nor scikit-learn's, or cannot be written.
+        UnkeptError: see `Encoders.write`.
     """
     part = folder / model
     part.mkdir(parents=True)
     (part / CONFIG).write_text(json.dumps(keys.settings(config), indent=2) + "\n")
-    kept = {"folds": encoded.encoders, "whole": encoded.whole_encoder if fit.refit_weights else None}
-    _write_encoders(kept, part / ENCODERS)
+    encoders = Encoders(folds=encoded.encoders, whole=encoded.whole_encoder if fit.refit_weights else None)
+    encoders.write(part / ENCODERS, tables.test.head(SAMPLE))
     tensors.write(fit.weights, part / WEIGHTS)
     if fit.refit_weights:
         tensors.write(fit.refit_weights, part / REFIT_WEIGHTS)
@@ -242,25 +243,3 @@ def join(folder: Path, name: str, parts: Mapping[str, tuple[Path, float]], tempe
 def _describe(folder: Path, name: str, weights: Mapping[str, float], temperature: float) -> None:
     told = {"competition": name, "parts": dict(weights), "temperature": temperature}
     (folder / MADE_OF).write_text(json.dumps(told, indent=2) + "\n")
-
-
-def _write_encoders(kept: Any, path: Path) -> None:
-    """Writes fitted encoders, and looks whether they can be read."""
-    try:
-        skops.dump(kept, path, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
-        _read_encoders(path)
-    except (StorageError, *DAMAGED) as error:
-        told = str(error).removeprefix(f"{path}: ") or type(error).__name__
-        raise UnkeptError(f"an encoder cannot be kept ({told})") from error
-
-
-def _read_encoders(path: Path) -> Any:
-    """Reads fitted encoders, of types that are ours or scikit-learn's."""
-    try:
-        types = skops.get_untrusted_types(file=path)
-        strange = [each for each in types if not each.startswith(OWN_CODE) and each not in PLAIN_TYPES]
-        if strange:
-            raise StorageError(f"{path}: holds {', '.join(strange)}, which encoders are not made of")
-        return skops.load(path, trusted=types)
-    except (OSError, *DAMAGED) as error:
-        raise StorageError(f"{path}: cannot be read ({error})") from error

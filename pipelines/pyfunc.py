@@ -7,13 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
 from mlflow.types import ColSpec, DataType, Schema
 from mlflow.types.schema import AnyType
 
+from data.errors import StorageError
 from pipelines.runs import errors_told
 
 if TYPE_CHECKING:
     import pandas as pd
+
+BESIDE_CODE = (  # MLflow's files of a model that hold no code
+    "MLmodel",
+    "conda.yaml",
+    "input_example.json",
+    "python_env.yaml",
+    "registered_model_meta",
+    "requirements.txt",
+    "serving_input_example.json",
+)
+LOADER = {"loader_module": "mlflow.pyfunc.loaders.code_model"}
+DATA = {"artifacts", "cloudpickle_version", "env", "python_version", "streamable"}  # what runs nothing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +53,6 @@ class Model:
 
     def write(self, folder: Path) -> None:
         """Writes it to a folder, which is made."""
-        import yaml
         from mlflow import pyfunc
         from mlflow.models import ModelSignature
 
@@ -59,6 +72,21 @@ class Model:
             conda = yaml.safe_load((folder / "conda.yaml").read_text())
             conda["dependencies"][-1]["pip"] = list(self.requirements)
             (folder / "conda.yaml").write_text(yaml.safe_dump(conda, sort_keys=False))
+
+
+def runs_only(model: Path, script: str, code: str) -> bool:
+    """Whether MLflow would run a script of a model's folder, beside a folder of code, and nothing else.
+
+    Raises:
+        StorageError: its description is damaged.
+    """
+    try:
+        flavors = yaml.safe_load((model / "MLmodel").read_text())["flavors"]
+        told = {name: value for name, value in flavors["python_function"].items() if name not in DATA}
+        told["model_code_path"] = Path(told["model_code_path"]).name
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        raise StorageError(f"{model}: the model cannot be read ({error}): train it again") from error
+    return len(flavors) == 1 and told == {"code": code, "model_code_path": script, **LOADER}
 
 
 def _schema(columns: Sequence[Column]) -> Schema:

@@ -22,6 +22,7 @@ from data.errors import StorageError, UnavailableError
 from pipelines import console
 from pipelines.server import BATCH, Server
 
+WANTED = {"competition", "data_hash", "data_source", "device", "fold_hash", "git_commit", "key", "model", "seed"}
 FLUSH_SECONDS = 10  # between two writes of a running training's metrics
 
 
@@ -62,6 +63,11 @@ class FinishedRun:
             ended=run.info.end_time or 0,
             elsewhere=elsewhere is not None,
         )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is one of ours: somebody else's program may have written another into the same experiment."""
+        return set(self.tags) >= WANTED and "cv_score" in self.metrics
 
 
 @dataclass(frozen=True, kw_only=True)

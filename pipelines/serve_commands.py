@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -53,15 +54,16 @@ def predict(
     """Predict the rows of a file: the most probable class of each, and all probabilities."""
     if pipeline is None:
         from pipelines.artifacts import PIPELINE
-        from pipelines.champion import has_other_code
         from pipelines.home import MODEL
+        from pipelines.packaging import CODE, has_other_code
 
         found = _run(name, run, home)
-        pipeline, code = found.artifacts / PIPELINE, found.artifacts / MODEL / "code"
-        if has_other_code(found):
+        model, pipeline = found.artifacts / MODEL, found.artifacts / PIPELINE
+        if has_other_code(model):
             own = [sys.executable, "-m", "pipelines", "predict", name, str(file.resolve()), "--pipeline", str(pipeline)]
             to = str(csv) if csv == Path("-") else str(csv.resolve())
-            raise typer.Exit(subprocess.call([*own, "--csv", to], cwd=code))
+            quiet = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # the model stays as it was
+            raise typer.Exit(subprocess.call([*own, "--csv", to], cwd=model / CODE, env=quiet))
     from data.errors import BadDataError
     from data.reading import FIRST_ROW, read_text
     from pipelines import console
@@ -92,7 +94,7 @@ def _run(name: str, text: str | None, home: Path | None) -> FinishedRun:
         if found.tags["competition"] != name:
             raise UsageError(f"{found.name} is a run of {found.tags['competition']}, and not of {name}")
         if not (found.artifacts / MODEL).is_dir():
-            raise UsageError(f"{found.name} has no model, as one of an older version: train it again, ARGS=--again")
+            raise UsageError(f"{found.name} has no model: train it again, ARGS=--again, which says why if it has none")
         return found
     for label in (name, name + TWIN_SUFFIX):
         best = champion.crown(label, metric, tracker, fetches=True)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 from google.protobuf.json_format import ParseError
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, Metric, Param, Run, RunTag
+from mlflow.entities import Experiment, Metric, Param, Run, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
@@ -112,6 +112,13 @@ class Server:
             condition = " and ".join(filter(None, ("attributes.status = 'FINISHED'", where)))
             return all_runs(self.client, ids, condition) if ids else []
 
+    def origins(self) -> set[str]:
+        """The ids of the runs that were sent, where they came from, and of those that began there; deleted ones too."""
+        with self.reached():
+            every = [each.experiment_id for each in self.client.search_experiments(ViewType.ALL)]
+            runs = all_runs(self.client, every, "", kind=ViewType.ALL) if every else []
+            return {run.data.tags.get(ORIGIN, run.info.run_id) for run in runs}
+
     def answers(self) -> bool:
         """Whether it is up."""
         try:
@@ -174,6 +181,8 @@ class Server:
             there = self.client.get_experiment_by_name(here.name)
             if there is None:
                 raise refused
+        if there.lifecycle_stage != "active":
+            raise MlflowException(f"the experiment {here.name} was deleted there: restore it in its pages")
         for tag, value in here.tags.items():
             if there.tags.get(tag) != value:
                 self.client.set_experiment_tag(there.experiment_id, tag, value)
@@ -231,12 +240,18 @@ def crown(client: MlflowClient, name: str, run: Run) -> None:
     client.set_registered_model_alias(name, CHAMPION, version)
 
 
-def all_runs(client: MlflowClient, experiments: list[str], where: str, most: int | None = None) -> list[Run]:
+def all_runs(
+    client: MlflowClient,
+    experiments: list[str],
+    where: str,
+    most: int | None = None,
+    kind: int = ViewType.ACTIVE_ONLY,
+) -> list[Run]:
     """The runs of which something holds, in MLflow's words; all of them, or so many."""
     found: list[Run] = []
     token = None
     while True:
-        page = client.search_runs(experiments, where, max_results=most or BATCH, page_token=token)
+        page = client.search_runs(experiments, where, kind, max_results=most or BATCH, page_token=token)
         found += page
         token = page.token
         if not token or most is not None:

@@ -47,7 +47,12 @@ def serve_model(model: Path, port: int) -> int:
     check_port(port, "serve")
     command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(model), "--env-manager", "local"]
     beside_python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # where its server lies
-    quiet = {**os.environ, "PATH": beside_python, "PYTHONWARNINGS": "ignore"}
+    quiet = {
+        **os.environ,
+        "PATH": beside_python,
+        "PYTHONDONTWRITEBYTECODE": "1",  # the model stays as it was
+        "PYTHONWARNINGS": "ignore",
+    }
     return subprocess.call([*command, "--host", "127.0.0.1", "--port", str(port)], env=quiet)
 
 

@@ -119,7 +119,7 @@ class Tracker:
         origins = {run.tags.get(ORIGIN, run.id) for run in here}
         newest: dict[str, FinishedRun] = {}
         for run in sorted([*here, *self._elsewhere(experiments, origins)], key=lambda run: -run.ended):
-            if "cv_score" in run.metrics:
+            if run.is_whole:
                 newest.setdefault(run.tags["key"], run)
         return list(newest.values())
 
@@ -154,7 +154,7 @@ class Tracker:
             return []
         lacking = [run for run in runs if run.data.tags.get(ORIGIN, run.info.run_id) not in known]
         nowhere = self.folder / "elsewhere"
-        return [FinishedRun.of(run, nowhere) for run in lacking if "cv_score" in run.data.metrics]
+        return [run for run in (FinishedRun.of(each, nowhere) for each in lacking) if run.is_whole]
 
     def fetch(self, run: FinishedRun) -> FinishedRun:
         """A run that the server alone has, with its files."""
@@ -174,13 +174,24 @@ class Tracker:
             self.server.send(self.client, id, self.lock)
 
     def unsent(self) -> list[FinishedRun]:
-        """The runs that have ended and lie below no other, of which the server lacks something; the oldest first."""
+        """The runs that have ended and lie below no other, of which the server lacks something; the oldest first.
+
+        Where it does not answer, it has what it was sent.
+        """
         assert self.server is not None
+        there = self.server.origins() if self.server.answers() else None
         with errors_told(UNREADABLE):
             known = [str(each.experiment_id) for each in self.client.search_experiments()]
             runs = all_runs(self.client, known, "attributes.status != 'RUNNING'") if known else []
         above = [run for run in runs if MLFLOW_PARENT_RUN_ID not in run.data.tags]
-        lacking = [run for run in above if run.data.tags.get(SENT) != self.server.named]
+        lacking = [
+            run
+            for run in above
+            if run.data.tags.get(SENT) != self.server.named
+            or (
+                there is not None and not there & {run.info.run_id, run.data.tags.get(ORIGIN)}
+            )  # the server was set up anew
+        ]
         return sorted(map(FinishedRun.of, lacking), key=lambda run: run.ended)
 
     def champion(self, name: str) -> str | None:

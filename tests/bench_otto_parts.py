@@ -29,7 +29,7 @@ class Scaled(TransformerMixin, BaseEstimator):
         self.columns = columns
         self.function = function
 
-    def fit(self, rows: pd.DataFrame, target: np.ndarray) -> Scaled:  # noqa: ARG002
+    def fit(self, rows: pd.DataFrame, target: np.ndarray) -> Scaled:
         self.scaler_ = StandardScaler().fit(self.function(rows[self.columns].to_numpy(dtype=float)))
         return self
 
@@ -54,7 +54,7 @@ class Quantiles(TransformerMixin, BaseEstimator):
     def __init__(self, columns: Sequence[str]) -> None:
         self.columns = columns
 
-    def fit(self, rows: pd.DataFrame, target: np.ndarray) -> Quantiles:  # noqa: ARG002
+    def fit(self, rows: pd.DataFrame, target: np.ndarray) -> Quantiles:
         self.transformer_ = QuantileTransformer(output_distribution="normal", random_state=0)
         self.transformer_.fit(rows[self.columns].to_numpy(dtype=float))
         return self

@@ -131,6 +131,14 @@ def test_runs_that_do_not_compare_are_refused_with_the_reason(run, two, home, ta
     assert words in err
 
 
+def test_runs_of_classes_that_are_no_more_are_told(run, two, monkeypatch):
+    schema = find(NAME).schema
+    monkeypatch.setitem(vars(find(NAME)), "schema", replace(schema, classes=(0, 2)))
+    code, _, err = run("compare", *(each.name for each in two))
+    assert code == 74
+    assert "they are of other classes than are declared by now: 2" in err
+
+
 def test_the_newest_run_of_a_model_has_a_short_name(run, two):
     good, bad = two
     assert good.name != bad.name

@@ -30,7 +30,7 @@ def meter(tables, competition):
         seed=0,
         device=torch.device("cpu"),
         workshop=Workshop(),
-        show=lambda _: nullcontext(lambda epoch: None),  # noqa: ARG005
+        show=lambda _: nullcontext(lambda epoch: None),
     )
 
 

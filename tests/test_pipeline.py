@@ -114,6 +114,22 @@ def test_every_wrong_cell_is_told_with_its_column(trained):
         pipeline.predict(rows[:0])
 
 
+def test_rows_of_which_some_have_an_id_are_refused(trained):
+    job, _, pipeline = trained(TITANIC)
+    rows = raw_test(job.home, TITANIC).head(3)
+    with pytest.raises(BadDataError, match="row 2, column PassengerId: the id is missing; give all rows one, or none"):
+        pipeline.predict(rows.assign(PassengerId=["7", None, "9"]))
+    assert "PassengerId" not in pipeline.predict(rows.assign(PassengerId=None))
+
+
+def test_networks_of_another_shape_are_told(trained):
+    _, run, _ = trained(TITANIC)
+    folder = run.run.artifacts / artifacts.PIPELINE / "mlp"
+    shutil.copy(folder / "refit_weights.safetensors", folder / "weights.safetensors")
+    with pytest.raises(StorageError, match="the pipeline cannot be read"):
+        Pipeline.load(folder.parent)
+
+
 def test_a_blend_weighs_its_parts(trained_home, monkeypatch):
     candidates = find(TITANIC).candidates
     for model in ("mlp", "mlp_wide"):
@@ -142,6 +158,9 @@ def test_a_blend_that_one_part_has_all_weight_of_keeps_its_temperature(trained, 
     ("file", "content"),
     [
         ("pipeline.json", b"{"),
+        ("pipeline.json", b"[]"),
+        ("pipeline.json", b"null"),
+        ("pipeline.json", b'{"competition": "titanic", "parts": {}, "temperature": 1.0}'),
         ("mlp/encoders.skops", b"no archive"),
         ("mlp/weights.safetensors", b"no tensors"),
         ("mlp/config.json", b"{"),

@@ -268,6 +268,42 @@ def test_two_that_send_at_once_send_once(server, home, monkeypatch):
     assert len(server.runs()) == 1
 
 
+def test_a_server_that_was_set_up_anew_gets_all_runs(home, run, tmp_path, monkeypatch):
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+    with tracking_server(folders[0]) as first:
+        monkeypatch.setenv(ADDRESS, first.address)
+        stages.train(Job(name=NAME, home=home))
+        assert run("sync")[1] == f"0 runs sent to {first.address}\n"
+        first.client.delete_run(first.runs()[0].info.run_id)
+        assert run("sync")[1] == f"0 runs sent to {first.address}\n"  # who deletes a run means it
+        assert not first.runs()
+        first.stop()
+        assert run("sync")[0] == 69
+    with tracking_server(folders[1]) as second:
+        second.stop()
+        second.port = first.port
+        second.address, second.client = first.address, first.client
+        second.start()
+        assert run("sync")[1] == f"1 runs sent to {first.address}\n"
+        assert len(second.runs()) == 1
+
+
+def test_runs_of_other_programs_are_left_alone(server, home, run):
+    stages.train(Job(name=NAME, home=home))
+    experiment = server.client.get_experiment_by_name(TWIN).experiment_id
+    for tags in ({"key": "zzz"}, {"model": "hand"}):
+        other = server.client.create_run(experiment, run_name="hand", tags=tags).info.run_id
+        server.client.log_metric(other, "cv_score", 0.99)
+        server.client.set_terminated(other)
+    for asked in (["leaderboard"], ["predict", NAME, str(home.synthetic / NAME / "test.csv")], ["sync"]):
+        code, out, err = run(*asked)
+        assert code == 0, err
+        assert "hand" not in out + err
+    assert run("reproduce", "hand")[0] == 64
+
+
 def test_an_address_that_is_none_is_told(home, run, monkeypatch):
     monkeypatch.setenv(ADDRESS, "databricks")
     code, _, err = run("leaderboard")

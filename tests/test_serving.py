@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shlex
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,6 +20,7 @@ from pipelines.competition import find
 from pipelines.database import DATABASE
 from pipelines.home import Home
 from pipelines.job import Job
+from pipelines.packaging import has_other_code
 from pipelines.tracking import Tracker
 from tests.serving import Server, records, served
 
@@ -197,6 +199,48 @@ def test_a_run_predicts_by_the_code_that_trained_it(trained_home, capfd):
     found = pd.read_csv(io.StringIO(capfd.readouterr().out))
     assert found["Survived"].tolist() == pd.read_csv(io.StringIO(expected))["Survived"].tolist()
     assert found[SHARES].to_numpy().min() >= 0.48
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("served.py", lambda text: text + "print()\n"),
+        ("code/submissions/layout.py", lambda text: text.replace("LEAST = 1e-15", "LEAST = 0.49")),
+        ("code/yaml.py", lambda text: "print()"),
+        ("code/models/__pycache__/mlp.cpython-311.pyc", lambda text: "bytes"),
+        ("MLmodel", lambda text: text.replace("mlflow.pyfunc.loaders.code_model", "mlflow.sklearn")),
+        ("MLmodel", lambda text: text.replace("flavors:", "flavors:\n  other:\n    loader_module: os")),
+        ("code/pipelines/keys.py", lambda text: None),
+    ],
+)
+def test_whatever_else_a_model_would_run_is_other_code(trained_home, file, change):
+    model = stages.train(Job(name=NAME, home=trained_home(NAME))).run.artifacts / "model"
+    assert not has_other_code(model)
+    path = model / file
+    path.parent.mkdir(exist_ok=True)
+    content = change(path.read_text() if path.is_file() else "")
+    if content is None:
+        path.unlink()
+    else:
+        path.write_text(content)
+    assert has_other_code(model)
+
+
+@pytest.mark.parametrize("gone", ["code", "code/models", "MLmodel"])
+def test_a_model_whose_code_is_gone_is_told(trained_home, run_in, gone):
+    home = trained_home(NAME)
+    path = stages.train(Job(name=NAME, home=home)).run.artifacts / "model" / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    code, _, err = run_in(home, "predict", NAME, str(home.synthetic / NAME / "test.csv"))
+    assert code == 74
+    assert "the model cannot be read" in err
+    assert "train it again" in err
+
+
+def test_asking_leaves_the_model_as_it_was(served_home, server, rows):
+    found: Server = server[0]
+    found.predict(rows[:1])
+    assert not list((served_home.mlruns / "artifacts").rglob("__pycache__"))
 
 
 def test_a_taken_port_is_told(served_home, server, run_in):
