@@ -83,7 +83,7 @@ def test_the_declared_settings_come_first_and_better_ones_are_found(search):
     assert best_of(study).values[0] < 0.1 * (done[0].values[0] - 1 / 6) + 1 / 6
 
 
-@pytest.mark.parametrize("sampler", set(Sampler) - {Sampler.GRID})
+@pytest.mark.parametrize("sampler", [each for each in Sampler if each is not Sampler.GRID])
 def test_every_sampler_comes_near_the_best(search, sampler):
     least = min(trial.values[0] for trial in finished(search(30, sampler=sampler)))
     assert least < 1 / 6 + 0.25
