@@ -79,8 +79,8 @@ ui: $(STAMP)  ## compare the runs in MLflow's pages, on 127.0.0.1
 bench: $(STAMP) $(PEERS)  ## measure the training beside its peers, and write docs/benchmarks.md
 	@.venv/bin/python -m tests.bench $(ARGS)
 
-test: $(STAMP)  ## run the tests, in two processes
-	@.venv/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: $(STAMP)  ## run the tests
+	@.venv/bin/python -m pytest $(ARGS)
 
 lint: $(STAMP)  ## check style, types and the import rule
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports

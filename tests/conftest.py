@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import shutil
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +22,20 @@ from pipelines.server import ADDRESS
 from pipelines.tracking import Tracker
 from tests.toy import TOY, Toy
 
+LEAVING = 120  # seconds after the last test within which the process ends
 ARCHIVES = Path(os.environ.get("KAGGLE_ARCHIVES", "/nowhere"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A thread of a library that does not end may not keep what the tests have found: where it stands is told."""
+
+    def leave() -> None:
+        faulthandler.dump_traceback(sys.__stderr__)
+        os._exit(int(session.exitstatus))
+
+    guard = threading.Timer(LEAVING, leave)
+    guard.daemon = True
+    guard.start()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -195,7 +195,7 @@ def test_an_encoder_that_no_file_can_hold_costs_the_model_and_not_the_training(h
     code, out, err = run("run", TITANIC)
     assert code == 0
     assert out.splitlines()[-1].endswith(".csv")
-    assert "the run of mlp predicts no new rows: an encoder cannot be kept" in err
+    assert "the run of mlp predicts no new rows: FunctionTransformer.func (function) cannot be kept" in err
     assert run("leaderboard")[0] == 0
     code, _, err = run("predict", TITANIC, str(home.synthetic / TITANIC / "test.csv"))
     assert code == 64

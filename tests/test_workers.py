@@ -82,7 +82,7 @@ def assert_complete(repository: Path, trials: int, storage: str | None = None) -
 def test_two_workers_share_a_search_and_killed_ones_are_replaced(repository, tune):
     process = tune("--workers", "2", "--trials", "12")
     wait_for_trials(repository, 1)
-    assert kill_workers(process, 3, random.Random(0), longest=2.0) > 0
+    assert kill_workers(process, 3, random.Random(0), longest=0.5) > 0
     assert "was killed (SIGKILL): another takes its place" in ended(process)
     assert_complete(repository, 12)
 
