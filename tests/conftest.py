@@ -5,7 +5,6 @@ from __future__ import annotations
 import faulthandler
 import os
 import shutil
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +29,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A thread of a library that does not end may not keep what the tests have found: where it stands is told."""
 
     def leave() -> None:
-        faulthandler.dump_traceback(sys.__stderr__)
+        faulthandler.dump_traceback(2)
         os._exit(int(session.exitstatus))
 
     guard = threading.Timer(LEAVING, leave)
