@@ -30,6 +30,18 @@ class StorageError(PodiumError):
     exit_code = 74  # EX_IOERR
 
 
+class TryLaterError(PodiumError):
+    """Something that will go by itself: too many requests, a day's budget that is spent, a server that fails."""
+
+    exit_code = 75  # EX_TEMPFAIL
+
+
+class NotAllowedError(PodiumError):
+    """Somebody refuses what was asked for, until the user has done something there."""
+
+    exit_code = 77  # EX_NOPERM
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fault:
     """One thing that is wrong in a raw file, and how to mend it.

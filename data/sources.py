@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import lzma
-import zipfile
-import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from data import kaggle
-from data.errors import BadDataError, Fault, StorageError, UnavailableError, UsageError
+from data import fetching, kaggle
+from data.archives import read_archive
+from data.errors import BadDataError, Fault, StorageError, UsageError
 from data.schema import Schema
 
 
@@ -50,7 +47,12 @@ class RawFiles:
 
 
 def locate(
-    competition: str, slug: str, schema: Schema, raw_folder: Path, archives: Iterable[Path]
+    competition: str,
+    slug: str,
+    schema: Schema,
+    raw_folder: Path,
+    archives: Iterable[Path],
+    tell: Callable[[str], None] = lambda line: None,  # noqa: ARG005
 ) -> tuple[RawFiles | None, list[str]]:
     """Asks every source for the files, in order.
 
@@ -60,6 +62,7 @@ def locate(
         schema: names the files that are wanted.
         raw_folder: holds the user's own files.
         archives: the folders that may hold the archive.
+        tell: is told what is waited for.
 
     Returns:
         The files of the first source that has them, or None; and a line for each source that has not.
@@ -68,6 +71,7 @@ def locate(
         BadDataError: a source holds some of the files, or a broken archive.
         UsageError: a named folder of archives does not exist.
         StorageError: a file can't be read.
+        NotAllowedError, TryLaterError, UnavailableError: Kaggle knows an account here, and refuses or is away.
     """
     wanted = {schema.train, schema.test, *schema.sample}
     misses: list[str] = []
@@ -96,11 +100,12 @@ def locate(
             misses.append(f"neither {slug}.zip nor {slug}/ in {folder}")
     except OSError as error:
         raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from error
-    try:
-        return _complete(Source.KAGGLE, Path(slug), kaggle.download(slug), schema), misses
-    except UnavailableError as error:
-        misses.append(str(error))
-    return None, misses
+    if not kaggle.has_credentials():
+        misses.append("no Kaggle account is known here")
+        return None, misses
+    archive = fetching.fetch(slug, schema, mine, tell)
+    found = read_archive(archive.read_bytes(), str(archive), wanted)
+    return _complete(Source.KAGGLE, archive, found, schema), misses
 
 
 def _complete(source: Source, place: Path, found: Mapping[str, bytes], schema: Schema) -> RawFiles:
@@ -127,37 +132,4 @@ def _read_folder(folder: Path, slug: str, wanted: Collection[str]) -> dict[str, 
             found[name] = plain.read_bytes()
         elif (zipped := folder / f"{name}.zip").is_file():
             found |= read_archive(zipped.read_bytes(), str(zipped), {name})
-    return found
-
-
-def read_archive(raw: bytes, place: str, wanted: Collection[str]) -> dict[str, bytes]:
-    """The wanted files of a zip, by their base names, zips within it opened too; nothing is unpacked to disk.
-
-    Raises:
-        BadDataError: the archive is truncated, corrupt, encrypted, or names a file outside itself.
-    """
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            return _members(archive, place, wanted)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
-        fault = Fault(file=place, what=f"not a whole zip archive ({error})", mend="download it again")
-        raise BadDataError([fault]) from error
-    except (RuntimeError, NotImplementedError) as error:  # what zipfile raises for a password, an unknown method
-        fault = Fault(file=place, what=f"cannot be unpacked ({error})", mend="zip it plainly or download it again")
-        raise BadDataError([fault]) from error
-
-
-def _members(archive: zipfile.ZipFile, place: str, wanted: Collection[str]) -> dict[str, bytes]:
-    names = {info: info.filename.replace("\\", "/") for info in archive.infolist() if not info.is_dir()}
-    paths = {info: PurePosixPath(name) for info, name in names.items() if not name.startswith("__MACOSX/")}
-    for info, path in paths.items():
-        if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
-            what = f"the archive holds {info.filename!r}, a path outside itself"
-            raise BadDataError([Fault(file=place, what=what, mend="do not trust it: download it from Kaggle")])
-    found: dict[str, bytes] = {}
-    for info, path in sorted(paths.items(), key=lambda item: len(item[1].parts)):  # of two, the one nearer the top
-        if path.name in wanted:
-            found.setdefault(path.name, archive.read(info))
-        elif path.suffix == ".zip" and path.stem in wanted and path.stem not in found:
-            found |= read_archive(archive.read(info), f"{place}/{path}", wanted)
     return found

@@ -37,12 +37,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     guard.start()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What looks at all that the others have left comes last."""
+    items.sort(key=lambda item: "test_secrets" in item.nodeid)
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _named_nowhere():
-    """Tests, and what many of them share, say themselves where raw files come from, and where runs go."""
+def _named_nowhere(tmp_path_factory):
+    """Tests, and what many of them share, say themselves where raw files come from, where runs go, and who they are."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("KAGGLE_ARCHIVES", "PODIUM_HOME", ADDRESS):
+        mine = [name for name in os.environ if name.startswith("KAGGLE_")]  # archives, and an account
+        for name in (*mine, "PODIUM_HOME", ADDRESS):
             patch.delenv(name, raising=False)
+        patch.setenv("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser()))
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         yield
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from data import kaggle
 from pipelines.__main__ import cli
 from pipelines.competition import find, names
 from pipelines.home import REPOSITORY
@@ -317,8 +316,3 @@ def test_files_of_another_size_than_declared_are_told(run, archives):
 
 def test_debug_shows_where_an_error_was_raised(run):
     assert any("Traceback" in line for line in run("--debug", "run", "titanik")[2])
-
-
-def test_kaggle_is_asked_last_before_the_twin(run, monkeypatch):
-    monkeypatch.setattr(kaggle, "download", lambda _: dict(twin_files(NAME)))
-    assert "from titanic" in run("ingest", NAME)[1][0]

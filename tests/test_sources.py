@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from data.archives import read_archive
 from data.errors import BadDataError, StorageError, UsageError
-from data.sources import Source, locate, read_archive
+from data.sources import Source, locate
 from tests.toy import SCHEMA, write_zip, zip_bytes
 
 WANTED = {"train.csv", "test.csv", "sample_submission.csv"}

@@ -1,0 +1,45 @@
+"""Archives: zips in memory; nothing is unpacked to disk."""
+
+from __future__ import annotations
+
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Collection
+from pathlib import PurePosixPath
+
+from data.errors import BadDataError, Fault
+
+
+def read_archive(raw: bytes, place: str, wanted: Collection[str]) -> dict[str, bytes]:
+    """The wanted files of a zip, by their base names, zips within it opened too; nothing is unpacked to disk.
+
+    Raises:
+        BadDataError: the archive is truncated, corrupt, encrypted, or names a file outside itself.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+            return _members(archive, place, wanted)
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
+        fault = Fault(file=place, what=f"not a whole zip archive ({error})", mend="download it again")
+        raise BadDataError([fault]) from error
+    except (RuntimeError, NotImplementedError) as error:  # what zipfile raises for a password, an unknown method
+        fault = Fault(file=place, what=f"cannot be unpacked ({error})", mend="zip it plainly or download it again")
+        raise BadDataError([fault]) from error
+
+
+def _members(archive: zipfile.ZipFile, place: str, wanted: Collection[str]) -> dict[str, bytes]:
+    names = {info: info.filename.replace("\\", "/") for info in archive.infolist() if not info.is_dir()}
+    paths = {info: PurePosixPath(name) for info, name in names.items() if not name.startswith("__MACOSX/")}
+    for info, path in paths.items():
+        if path.is_absolute() or ".." in path.parts or (path.parts and ":" in path.parts[0]):
+            what = f"the archive holds {info.filename!r}, a path outside itself"
+            raise BadDataError([Fault(file=place, what=what, mend="do not trust it: download it from Kaggle")])
+    found: dict[str, bytes] = {}
+    for info, path in sorted(paths.items(), key=lambda item: len(item[1].parts)):  # of two, the one nearer the top
+        if path.name in wanted:
+            found.setdefault(path.name, archive.read(info))
+        elif path.suffix == ".zip" and path.stem in wanted and path.stem not in found:
+            found |= read_archive(archive.read(info), f"{place}/{path}", wanted)
+    return found

@@ -1,0 +1,196 @@
+"""Kaggle, spoken to by its own client: what it gives and how it refuses, each in a line."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from data import kaggle
+from data.errors import BadDataError, NotAllowedError, StorageError, TryLaterError, UnavailableError, UsageError
+from data.fetching import UNFINISHED, fetch
+from data.sources import Source, locate
+from tests.kaggle_server import KEY, TOKEN, USER, Kaggle, kaggle_server
+from tests.toy import SCHEMA, zip_bytes
+
+pytest.importorskip("kaggle", reason="make extras EXTRAS=kaggle")
+SLUG = "toy-slug"
+pytestmark = pytest.mark.kaggle
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def server(monkeypatch, toy):
+    """Kaggle with one competition, whose rules are accepted, and an account by its name and key."""
+    monkeypatch.setenv("KAGGLE_API_ENVIRONMENT", "TEST")
+    monkeypatch.setenv("KAGGLE_USERNAME", USER)
+    monkeypatch.setenv("KAGGLE_KEY", KEY)
+    monkeypatch.setattr(kaggle, "WAIT", 0.1)
+    with kaggle_server() as found:
+        found.archives[SLUG] = zip_bytes(toy.files)
+        found.accepted.add(SLUG)
+        yield found
+
+
+@pytest.fixture
+def get(server, tmp_path, told):
+    return lambda: fetch(SLUG, SCHEMA, tmp_path / "raw", told.append)
+
+
+def test_the_archive_comes_whole_and_is_found_again_without_kaggle(server: Kaggle, tmp_path, told, toy):
+    raw, misses = locate("toy", SLUG, SCHEMA, tmp_path, [], told.append)
+    assert raw is not None
+    assert raw.source is Source.KAGGLE
+    assert dict(raw.files) == toy.files
+    assert len(misses) == 2
+    assert (tmp_path / "toy" / f"{SLUG}.zip").read_bytes() == server.archives[SLUG]
+    asked = len(server.requests)
+    again, _ = locate("toy", SLUG, SCHEMA, tmp_path, [], told.append)
+    assert again is not None
+    assert again.source is Source.RAW
+    assert again.sha256 == raw.sha256
+    assert len(server.requests) == asked
+    assert [path.name for path in (tmp_path / "toy").iterdir()] == [f"{SLUG}.zip"]
+
+
+def test_a_token_is_an_account_too(server, get, monkeypatch):
+    monkeypatch.delenv("KAGGLE_KEY")
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
+    assert get().is_file()
+
+
+def test_a_newer_archive_takes_the_place_of_the_old_one(server: Kaggle, get, toy):
+    assert get().read_bytes() == server.archives[SLUG]
+    server.archives[SLUG] = zip_bytes({**toy.files, "more.csv": b"a\n1\n"})
+    assert get().read_bytes() == server.archives[SLUG]
+
+
+def test_a_cut_connection_goes_on_where_it_was(server: Kaggle, get):
+    server.cut = len(server.archives[SLUG]) // 2
+    assert get().read_bytes() == server.archives[SLUG]
+    assert server.requests.count("blob") == 2
+
+
+def test_a_damaged_archive_is_fetched_once_more_and_then_told(server: Kaggle, get, tmp_path, told):
+    whole = server.archives[SLUG]
+    before = get()
+    at = whole.index(b"train.csv") + 40
+    server.archives[SLUG] = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+    with pytest.raises(BadDataError, match=r"toy-slug\.zip"):
+        get()
+    assert server.requests.count("blob") == 3
+    assert any("once more" in line for line in told)
+    assert before.read_bytes() == whole
+    assert not (tmp_path / "raw" / UNFINISHED).exists()
+
+
+def test_rows_that_are_not_as_declared_are_told(server: Kaggle, get, toy):
+    server.archives[SLUG] = zip_bytes({**toy.files, "train.csv": b"\n".join(toy.files["train.csv"].splitlines()[:-1])})
+    with pytest.raises(BadDataError, match=r"toy-slug.zip/train.csv: holds 59 rows, 60 are declared"):
+        get()
+
+
+def test_rules_are_asked_for_and_then_it_works(server: Kaggle, get):
+    server.accepted.clear()
+    with pytest.raises(NotAllowedError) as refused:
+        get()
+    assert str(refused.value) == (
+        "Kaggle wants the rules of toy-slug accepted first: https://www.kaggle.com/competitions/toy-slug/rules, "
+        "then run this again"
+    )
+    assert refused.value.exit_code == 77
+    server.accepted.add(SLUG)
+    assert get().is_file()
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "error", "words"),
+    [
+        (401, "Unauthorized", NotAllowedError, "does not know these credentials: make a token at https://www.kaggle"),
+        (403, "Your account must be phone verified", NotAllowedError, "phone number verified first: https://www"),
+        (403, "Permission 'competitions.get' was denied", UsageError, "no competition toy-slug: is its `slug` right"),
+        (403, "Forbidden", NotAllowedError, r"Kaggle refuses \(403 Forbidden\)"),
+        (404, "Not found", UsageError, "no competition toy-slug"),
+        (500, "oops", UnavailableError, r"Kaggle fails \(500 oops\): try again later"),
+        (503, "", UnavailableError, "Kaggle fails"),
+    ],
+)
+def test_each_refusal_has_its_line(server: Kaggle, get, status, message, error, words):
+    server.refuse("DownloadDataFiles", status, message)
+    with pytest.raises(error, match=words) as refused:
+        get()
+    assert "\n" not in str(refused.value)
+
+
+def test_a_name_that_nobody_has_is_told(server: Kaggle, tmp_path, told):
+    with pytest.raises(UsageError, match="no competition nosuch"):
+        fetch("nosuch", SCHEMA, tmp_path, told.append)
+
+
+@pytest.mark.parametrize(("header", "line"), [({"Retry_After": "1"}, "in 1 s"), ({}, "in 0 s")])
+def test_too_many_requests_are_waited_for_and_told(server: Kaggle, get, told, header, line):
+    server.refuse("DownloadDataFiles", 429, "Too many requests", times=2, **header)
+    assert get().is_file()
+    assert [each for each in told if each.startswith("Kaggle takes no more requests")] == [
+        f"Kaggle takes no more requests for now: going on {line}"
+    ] * 2
+
+
+def test_who_has_to_wait_too_long_is_told_to_come_later(server: Kaggle, get):
+    server.refuse("DownloadDataFiles", 429, "Too many requests", Retry_After="4000")
+    with pytest.raises(TryLaterError, match="no more requests from this account for now") as refused:
+        get()
+    assert refused.value.exit_code == 75
+
+
+def test_a_token_that_kaggle_does_not_know_is_told_and_not_shown(server, get, monkeypatch, told):
+    monkeypatch.delenv("KAGGLE_KEY")
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "KGAT_wrong")
+    with pytest.raises(NotAllowedError, match="does not know these credentials") as refused:
+        get()
+    assert "KGAT_wrong" not in str(refused.value) + "".join(told)
+
+
+def test_what_kaggle_says_is_told_without_the_key(server: Kaggle, get):
+    server.refuse("DownloadDataFiles", 403, f"bad key {KEY} of {USER}")
+    with pytest.raises(NotAllowedError) as refused:
+        get()
+    assert "bad key *** of ada" in str(refused.value)
+
+
+def test_without_a_network_that_is_told(tmp_path, told, monkeypatch):
+    for name, value in (("KAGGLE_API_ENVIRONMENT", "TEST"), ("KAGGLE_USERNAME", USER), ("KAGGLE_KEY", KEY)):
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UnavailableError, match=r"Kaggle cannot be reached \(Connection refused\): is the network up"):
+        fetch(SLUG, SCHEMA, tmp_path, told.append)
+
+
+def test_without_an_account_the_mend_is_told(tmp_path, told):
+    with pytest.raises(NotAllowedError, match="no Kaggle account is known here: make a token at"):
+        fetch(SLUG, SCHEMA, tmp_path, told.append)
+
+
+def test_a_full_disk_is_told(server, get, monkeypatch):
+    client = sys.modules["kaggle.api.kaggle_api_extended"]  # which tries again and again
+    monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("builtins.open", full := _Full(open))
+    with pytest.raises(StorageError, match="the disk is full"):
+        get()
+    assert full.refused
+
+
+class _Full:
+    """Opens files of the download as a full disk does."""
+
+    def __init__(self, usual) -> None:
+        self.usual, self.refused = usual, False
+
+    def __call__(self, file, mode="r", *rest, **named):
+        if str(file).endswith(".zip") and "w" in mode:
+            self.refused = True
+            raise OSError(28, "No space left on device", str(file))
+        return self.usual(file, mode, *rest, **named)
