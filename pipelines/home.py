@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-KAGGLE_NOTEBOOK = Path("/kaggle/input")  # where Kaggle's own notebooks find a competition's files
+KAGGLE_NOTEBOOK = Path(os.environ.get("PODIUM_KAGGLE", "/kaggle"))  # where Kaggle's own notebooks run
 MODEL = "model"  # MLflow's own folder of a model, among a run's artifacts
 
 
@@ -41,6 +41,16 @@ class Home:
         return self.root / "submissions" / "files"
 
     @property
+    def notebooks(self) -> Path:
+        """Notebooks for Kaggle and what they need, a folder a competition."""
+        return self.root / "submissions" / "notebooks"
+
+    @property
+    def outbox(self) -> Path:
+        """What is to be sent to Kaggle, and what was."""
+        return self.root / "submissions" / "outbox.json"
+
+    @property
     def mlruns(self) -> Path:
         """What MLflow remembers."""
         return self.root / "mlruns"
@@ -55,7 +65,14 @@ class Home:
         """The folders that may hold a competition's archive."""
         named = os.environ.get("KAGGLE_ARCHIVES")
         folders = [Path(os.path.expanduser(named))] if named else []  # noqa: PTH111  # Path's fails for an unknown user
-        return [*folders, KAGGLE_NOTEBOOK] if KAGGLE_NOTEBOOK.is_dir() else folders
+        inputs = KAGGLE_NOTEBOOK / "input"
+        return [*folders, *(each for each in (inputs, inputs / "competitions") if each.is_dir())]
+
+    @staticmethod
+    def notebook_output() -> Path | None:
+        """Where a notebook of Kaggle leaves its submission; None: this is none."""
+        folder = KAGGLE_NOTEBOOK / "working"
+        return folder / "submission.csv" if folder.is_dir() else None
 
 
 @contextmanager

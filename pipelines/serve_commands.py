@@ -22,6 +22,7 @@ def add(app: typer.Typer) -> None:
     """Adds the commands to a command line."""
     app.command()(serve)
     app.command()(predict)
+    app.command()(notebook)
 
 
 def serve(
@@ -77,6 +78,16 @@ def predict(
         console.tell_faults(error)
         raise typer.Exit(error.exit_code) from None
     console.write(csv, predicted.to_csv(index=False))
+
+
+def notebook(name: Name, run: RunOption = None, home: HomeFolder = None) -> None:
+    """Write a notebook for Kaggle, and the dataset with which it predicts there without a network."""
+    from pipelines.competition import find
+    from pipelines.notebook import write
+    from pipelines.options import print_path
+
+    found, competition = _run(name, run, home), find(name)
+    print_path(write(home_of(home), found, competition.slug, competition.metric.name))
 
 
 def _run(name: str, text: str | None, home: Path | None) -> FinishedRun:
