@@ -15,7 +15,7 @@ SEARCH = $(if $(TRIALS),--trials $(TRIALS)) $(if $(MINUTES),--minutes $(MINUTES)
 OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
 
-.PHONY: help all ingest train tune adopt ablate extras submit check repeat leaks leaderboard compare reproduce sync summary serve ui bench test lint clean $(COMPETITIONS)
+.PHONY: help all ingest train tune adopt ablate extras submit check fetch send scores repeat leaks leaderboard compare reproduce sync summary serve notebook ui bench test lint clean $(COMPETITIONS)
 
 help:  ## list the targets
 	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [TRIALS=50] [WORKERS=2] [DEVICE=auto|cpu|cuda] [ARGS=...]"
@@ -46,8 +46,17 @@ ablate: $(STAMP)  ## compare all values of one setting of C: OVER=optimizer
 submit: $(STAMP)  ## write the submission of C
 	@$(NEEDS_C)$(PODIUM) submit $(C) $(OF)
 
-check: $(STAMP)  ## list every fault in the raw files of C
-	@$(NEEDS_C)$(PODIUM) check $(C) $(ARGS)
+check: $(STAMP)  ## list every fault in the raw files of C, or in a submission: FILE=my.csv
+	@$(NEEDS_C)$(PODIUM) check $(C) $(FILE) $(ARGS)
+
+fetch: $(STAMP)  ## download the raw files of C from Kaggle, anew
+	@$(NEEDS_C)$(PODIUM) fetch $(C)
+
+send: $(STAMP)  ## show what would go to Kaggle; SEND=yes sends it, MESSAGE="..."; without C what waits
+	@$(PODIUM) send $(C) $(if $(RUN),--run $(RUN)) $(if $(MESSAGE),--message "$(MESSAGE)") $(if $(filter yes,$(SEND)),--yes)
+
+scores: $(STAMP)  ## list the submissions of C with their scores, beside the runs'
+	@$(NEEDS_C)$(PODIUM) scores $(C)
 
 repeat: $(STAMP)  ## cross-validate C over ten other splits: is a score luck?
 	@$(NEEDS_C)$(PODIUM) repeat $(C) $(OF)
@@ -72,6 +81,9 @@ summary: $(STAMP)  ## print the layers of a model of C, their shapes and paramet
 
 serve: $(STAMP)  ## answer requests with predictions of the best run of C, on 127.0.0.1; RUN=<run> of another
 	@$(NEEDS_C)$(PODIUM) serve $(C) $(if $(RUN),--run $(RUN)) $(if $(PORT),--port $(PORT))
+
+notebook: $(STAMP)  ## write a notebook for Kaggle, with what it needs, of the best run of C; RUN=<run> of another
+	@$(NEEDS_C)$(PODIUM) notebook $(C) $(if $(RUN),--run $(RUN))
 
 ui: $(STAMP)  ## compare the runs in MLflow's pages, on 127.0.0.1
 	@$(PODIUM) ui $(if $(PORT),--port $(PORT))

@@ -8,12 +8,13 @@ import sys
 import time
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from data.errors import BadDataError, PodiumError, UsageError
-from pipelines import compare_commands, search_commands, serve_commands
+from pipelines import compare_commands, search_commands, send_commands, serve_commands
 from pipelines.options import (
     Address,
     Again,
@@ -128,18 +129,24 @@ def submit(
 
 
 @app.command()
-def check(name: Name, home: HomeFolder = None) -> None:
-    """Check the raw files against the declaration and list every fault."""
-    from pipelines import console, stages
+def check(
+    name: Name,
+    file: Annotated[
+        Path | None, typer.Argument(help="A submission, whoever made it; the raw files by default.")
+    ] = None,
+    home: HomeFolder = None,
+) -> None:
+    """Check the raw files, or a submission file, against the declaration and list every fault."""
+    from pipelines import checking, console
 
     job = job_of(name, home)
-    raw = stages.locate(job)
     try:
-        tables = stages.read(job, raw)
+        lines = checking.check_raw(job) if file is None else checking.check_submission(job, file)
     except BadDataError as error:
         console.tell_faults(error)
         raise typer.Exit(error.exit_code) from None
-    print(f"{name}: {raw.place} fits its declaration: {len(tables.train):,} train and {len(tables.test):,} test rows")
+    for line in lines:
+        print(line)
 
 
 @app.command()
@@ -233,6 +240,7 @@ def leaks(
 search_commands.add(app)
 compare_commands.add(app)
 serve_commands.add(app)
+send_commands.add(app)
 
 
 @app.command()

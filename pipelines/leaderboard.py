@@ -18,14 +18,13 @@ from data.errors import UsageError
 from data.sources import Source
 from pipelines.champion import ranked
 from pipelines.competition import Competition, find, names
-from pipelines.runs import FinishedRun
+from pipelines.runs import PUBLIC, FinishedRun
 from pipelines.stages import TWIN_SUFFIX
 from pipelines.tracking import Tracker
 from submissions.board import Board
 
 FIGURES = ("learning_curves.png", "confusion_matrix.png", "score_by_length.png")
 LEFT = ("run", "model", "real board")  # columns of words
-PUBLIC = "lb_public"  # metric: what Kaggle's public leaderboard said
 
 
 @dataclass(frozen=True, kw_only=True)

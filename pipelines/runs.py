@@ -23,6 +23,7 @@ from pipelines import console
 from pipelines.server import BATCH, Server
 
 WANTED = {"competition", "data_hash", "data_source", "device", "fold_hash", "git_commit", "key", "model", "seed"}
+PUBLIC, PRIVATE = "lb_public", "lb_private"  # metrics: a run's scores on Kaggle's leaderboards
 FLUSH_SECONDS = 10  # between two writes of a running training's metrics
 
 

@@ -31,7 +31,7 @@ from pipelines.runs import FinishedRun, RunningRun
 from pipelines.scoring import remembered_test, score_metrics
 from pipelines.tracking import NOTE, Tracker
 from pipelines.workshop import KeptWorkshop
-from submissions import outbox
+from submissions import drafts
 from submissions.check import check, check_sample
 
 TWIN_SUFFIX = "-twin"  # of a twin's experiment and of its folder of submissions
@@ -66,7 +66,8 @@ def locate(job: Job) -> RawFiles:
         BadDataError: a source holds some of the files, or a broken archive.
     """
     schema = job.competition.schema
-    raw, misses = sources.locate(job.name, job.competition.slug, schema, job.home.raw, job.home.archives())
+    places = (job.home.raw, job.home.archives())
+    raw, misses = sources.locate(job.name, job.competition.slug, schema, *places, tell=console.tell)
     if raw is not None:
         return raw
     console.warn(f"{TWIN_WARNING} The real files were not found: {'; '.join(misses)}.")
@@ -218,6 +219,8 @@ def _watch(show: Watch, running: RunningRun, metric: str, config: Config) -> Wat
 def submit(job: Job, trained: Trained) -> Path:
     """The submission of a run, checked against the sample file; written unless the same bytes lie there already.
 
+    In a notebook of Kaggle it lies in `/kaggle/working/submission.csv`, too.
+
     Raises:
         RefusedError: Kaggle would not accept it; nothing is written.
     """
@@ -229,14 +232,16 @@ def submit(job: Job, trained: Trained) -> Path:
     frame = layout.frame(ids, predictions, schema, sample)
     check(frame, sample, layout, schema)
     folder = job.home.submissions / trained.ingested.label
-    content = outbox.content(frame)
+    content = drafts.content(frame)
+    if (output := job.home.notebook_output()) is not None:
+        drafts.write(content, output)
     before = trained.run.tags.get("submission")
     if before and (folder / before).is_file() and (folder / before).read_bytes() == content:
-        outbox.copy_latest(content, folder)
+        drafts.copy_latest(content, folder)
         return folder / before
     score = trained.run.metrics["cv_score"]
-    path = outbox.put(content, folder, trained.model, score, trained.key, datetime.now())
-    tags = {"submission": path.name, "submission_sha256": outbox.sha256(content)}
+    path = drafts.put(content, folder, trained.model, score, trained.key, datetime.now())
+    tags = {"submission": path.name, "submission_sha256": drafts.sha256(content)}
     tags[NOTE] = notes.of_run(trained.run, job.competition, path.name)
     Tracker(job.home.mlruns).tag(trained.run.id, tags)
     return path

@@ -6,6 +6,7 @@ import difflib
 import math
 import os
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -317,6 +318,13 @@ class Tracker:
                 self._forget_sent(id)
         elif SENT in known:
             self._forget_sent(id)
+
+    def log(self, id: str, metrics: Mapping[str, float]) -> None:
+        """Adds figures to a run that has ended."""
+        now = int(time.time() * 1000)
+        with errors_told("the run's metrics cannot be written"):
+            self.client.log_batch(id, [Metric(name, value, now, 0) for name, value in metrics.items()])
+        self._forget_sent(id)
 
     def _forget_sent(self, id: str) -> None:
         """Lets `make sync` send a run again, that was changed since."""

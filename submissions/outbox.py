@@ -1,57 +1,103 @@
-"""Outbox: where submission files lie, each whole and named after what made it."""
+"""Outbox: what is to be sent to Kaggle and what was, in one file; whoever is killed is found where it stopped."""
 
 from __future__ import annotations
 
-import hashlib
-from datetime import datetime
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from pathlib import Path
 
-import pandas as pd
+from filelock import FileLock, Timeout
 
-from data.errors import StorageError
+from data.errors import StorageError, TryLaterError
 from data.files import beside
 
-LATEST = "latest.csv"
+
+class State(StrEnum):
+    """How far a submission has come."""
+
+    QUEUED = "queued"  # nobody was asked for anything
+    UPLOADED = "uploaded"  # Kaggle has the file, which is no submission yet
+    ASKED = "asked"  # Kaggle was asked to make a submission of it, and may have done so
+    SENT = "sent"  # Kaggle lists it
+    DONE = "done"  # Kaggle lists it with a score or as an error, and the run knows
 
 
-def content(frame: pd.DataFrame) -> bytes:
-    """A checked submission as the bytes of a CSV file."""
-    return frame.to_csv(index=False, lineterminator="\n").encode()
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One submission."""
+
+    competition: str
+    file: str  # its name, which no other submission has
+    sha256: str  # of its bytes
+    run: str  # the id of the run that made it
+    message: str
+    state: State = State.QUEUED
+    token: str = ""  # of Kaggle, for what was uploaded
+    asked: float = 0.0  # seconds since 1970
+    ref: int = 0  # Kaggle's number of it
+    public: float | None = None
+    private: float | None = None
+    error: str = ""  # in Kaggle's words
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something left to do."""
+        return self.state is not State.DONE
 
 
-def put(content: bytes, folder: Path, model: str, score: float, key: str, made: datetime) -> Path:
-    """Writes a submission as `<time>-<model>-cv<score>-<key>.csv`, and a copy as `latest.csv`.
+class Outbox:
+    """The submissions of a home, in the order in which they were wanted.
 
     Args:
-        content: the bytes.
-        folder: the competition's.
-        model: the candidate's name.
-        score: of the cross-validation.
-        key: of the training; its first eight letters are used.
-        made: the time in the name.
-
-    Raises:
-        StorageError: the folder can't be written.
+        path: of the file, which need not be there.
     """
-    path = folder / f"{made:%Y%m%d-%H%M%S}-{model}-cv{score:.4f}-{key[:8]}.csv"
-    _write(content, path)
-    copy_latest(content, folder)
-    return path
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
 
-def copy_latest(content: bytes, folder: Path) -> None:
-    """Makes `latest.csv` these bytes."""
-    _write(content, folder / LATEST)
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps everybody else from sending.
 
+        Raises:
+            TryLaterError: somebody does.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.path.with_suffix(".lock"), timeout=0):
+                yield
+        except Timeout:
+            raise TryLaterError("another process is sending: wait until it has ended") from None
 
-def _write(content: bytes, path: Path) -> None:
-    try:
-        with beside(path) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise StorageError(f"{error.filename}: cannot be written: {error.strerror}") from error
+    def read(self) -> list[Entry]:
+        """All of them.
 
+        Raises:
+            StorageError: the file is damaged.
+        """
+        try:
+            kept = json.loads(self.path.read_text()) if self.path.is_file() else []
+            return [Entry(**{**each, "state": State(each["state"])}) for each in kept]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise StorageError(f"{self.path}: cannot be read ({error}): mend it, or move it away") from error
 
-def sha256(content: bytes) -> str:
-    """The hash of a submission's bytes."""
-    return hashlib.sha256(content).hexdigest()
+    def put(self, entry: Entry) -> Entry:
+        """Adds an entry, or takes it in the place of what was known of its file."""
+        known = {each.file: each for each in self.read()}
+        known[entry.file] = entry
+        self._write(list(known.values()))
+        return entry
+
+    def drop(self, entry: Entry) -> None:
+        """Takes an entry out."""
+        self._write([each for each in self.read() if each.file != entry.file])
+
+    def _write(self, entries: Sequence[Entry]) -> None:
+        try:
+            with beside(self.path) as part:
+                part.write_text(json.dumps([asdict(each) for each in entries], indent=1) + "\n")
+        except OSError as error:
+            raise StorageError(f"{error.filename}: cannot be written: {error.strerror}") from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 PASSED_ON = {  # make hands its variables to what it runs
-    "A", "ADDRESS", "ARGS", "B", "BACKEND", "C", "DEVICE", "EXTRAS", "MINUTES", "MODEL", "OVER", "PORT", "PYTHON",
-    "RUN", "SEED", "STORAGE", "TRIALS", "WORKERS",
+    "A", "ADDRESS", "ARGS", "B", "BACKEND", "C", "DEVICE", "EXTRAS", "FILE", "MESSAGE", "MINUTES", "MODEL", "OVER",
+    "PORT", "PYTHON", "RUN", "SEED", "SEND", "STORAGE", "TRIALS", "WORKERS",
 }  # fmt: skip
 
 

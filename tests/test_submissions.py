@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from data.errors import BadDataError, StorageError
 from data.schema import Schema
-from submissions import outbox
+from submissions import drafts
 from submissions.check import RefusedError, check, check_sample
 from submissions.layout import Labels, Probabilities
 from tests.toy import SCHEMA
@@ -42,7 +42,7 @@ def test_a_submission_of_ours_passes_the_check(layout, schema):
 
 def test_labels_are_the_likeliest_classes_as_they_were_declared():
     assert frame_of(Labels(), SCHEMA)["label"].tolist() == ["no", "yes", "yes"]
-    assert outbox.content(frame_of(Labels(), NUMBERED)) == b"id,label\n7,0\n8,1\n9,1\n"
+    assert drafts.content(frame_of(Labels(), NUMBERED)) == b"id,label\n7,0\n8,1\n9,1\n"
 
 
 @given(st.permutations(IDS), st.permutations(["no", "yes"]))
@@ -106,7 +106,7 @@ def test_float32_rounding_does_not_spoil_the_sum():
 
 def test_the_outbox_names_a_file_after_what_made_it_and_keeps_a_copy(tmp_path):
     made = datetime(2030, 1, 2, 3, 4, 5)
-    path = outbox.put(b"id\n1\n", tmp_path / "toy", "mlp", 0.85214, "abcdef0123456789", made)
+    path = drafts.put(b"id\n1\n", tmp_path / "toy", "mlp", 0.85214, "abcdef0123456789", made)
     assert path.name == "20300102-030405-mlp-cv0.8521-abcdef01.csv"
     assert path.read_bytes() == (tmp_path / "toy" / "latest.csv").read_bytes() == b"id\n1\n"
     assert len(list(path.parent.iterdir())) == 2
@@ -115,4 +115,4 @@ def test_the_outbox_names_a_file_after_what_made_it_and_keeps_a_copy(tmp_path):
 def test_an_outbox_that_cannot_be_written_is_a_storage_error(tmp_path):
     (tmp_path / "toy").write_text("a file where the folder should be")
     with pytest.raises(StorageError, match="toy: cannot be written"):
-        outbox.put(b"", tmp_path / "toy", "mlp", 0.5, "abcdef01", datetime.now())
+        drafts.put(b"", tmp_path / "toy", "mlp", 0.5, "abcdef01", datetime.now())

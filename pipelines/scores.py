@@ -1,0 +1,84 @@
+"""Scores: what Kaggle's leaderboard said of all submissions, beside what cross-validation had said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+from scipy.stats import spearmanr
+
+from data.kaggle import Listed
+from data.metrics import Metric
+from pipelines.runs import FinishedRun
+from submissions.outbox import Entry
+
+FEW = 3  # pairs of scores below which their order says nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sent:
+    """A submission as Kaggle lists it, and the run that made it where that is known."""
+
+    listed: Listed
+    run: FinishedRun | None
+
+    @property
+    def pair(self) -> tuple[float, float] | None:
+        """The out-of-fold score and the public one; None where one of them is unknown."""
+        if self.run is None or self.listed.public is None:
+            return None
+        return self.run.metrics["cv_score"], self.listed.public
+
+
+def matched(listed: Sequence[Listed], runs: Sequence[FinishedRun], entries: Sequence[Entry]) -> list[Sent]:
+    """Submissions and their runs: by the outbox, else by the run that the message or the file name tells."""
+    by_file = {each.file: each.run for each in entries}
+    found = []
+    for each in listed:
+        told = re.search(r"\brun=(\w{8})\b", each.message)
+        run = next(
+            (
+                run
+                for run in runs
+                if run.id == by_file.get(each.file)
+                or (told and run.id.startswith(told[1]))
+                or run.tags.get("submission") == each.file
+            ),
+            None,
+        )
+        found.append(Sent(listed=each, run=run))
+    return found
+
+
+def table(sent: Sequence[Sent]) -> Table:
+    """The newest first."""
+    found = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for column in ("sent", "run", "cv", "public", "private", "status", "file"):
+        found.add_column(column, justify="right" if column in ("cv", "public", "private") else "left", overflow="fold")
+    for each in sent:
+        listed, run = each.listed, each.run
+        found.add_row(
+            "" if listed.sent is None else f"{listed.sent:%Y-%m-%d %H:%M}",
+            "" if run is None else run.name,
+            "" if run is None else f"{run.metrics['cv_score']:.4f}",
+            "" if listed.public is None else f"{listed.public:.5f}",
+            "" if listed.private is None else f"{listed.private:.5f}",
+            listed.status + (f": {listed.error}" if listed.error else ""),
+            listed.file,
+        )
+    return found
+
+
+def verdict(sent: Sequence[Sent], metric: Metric) -> str:
+    """Whether the board agrees with cross-validation about which submission is better, in a line."""
+    pairs = [each.pair for each in sent if each.pair is not None]
+    if len(pairs) < FEW or len({cv for cv, _ in pairs}) < 2 or len({public for _, public in pairs}) < 2:
+        return f"{len(pairs)} scored submissions of runs that are known: too few to compare cv with the board"
+    correlation = float(spearmanr(*zip(*pairs, strict=True)).statistic)
+    told = f"rank correlation of cv and public {metric.name} over {len(pairs)} submissions: {correlation:+.2f}"
+    if correlation < 0:
+        return f"{told}. WARNING: they invert: trust neither, and look for a leak or a shift between train and test"
+    return told

@@ -1,0 +1,120 @@
+"""The commands that speak to Kaggle: fetch, send, scores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.options import HomeFolder, Name, home_of, job_of
+
+if TYPE_CHECKING:
+    from data.kaggle import Account
+    from pipelines.sending import Parcel
+    from submissions.outbox import Entry
+
+Yes = Annotated[bool, typer.Option("--yes", help="Send it; otherwise nothing leaves this machine.")]
+
+
+def add(app: typer.Typer) -> None:
+    """Adds the commands to a command line."""
+    app.command()(fetch)
+    app.command()(send)
+    app.command()(scores)
+
+
+def fetch(name: Name, home: HomeFolder = None) -> None:
+    """Download the raw files from Kaggle, in the place of those that are there."""
+    from data.fetching import fetch as fetch_archive
+    from pipelines import console
+
+    job = job_of(name, home)
+    competition = job.competition
+    print(fetch_archive(competition.slug, competition.schema, job.home.raw / name, console.tell))
+
+
+def send(
+    name: Annotated[str | None, typer.Argument(help="The competition; without one only the queue is sent.")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Whose submission; the one written last by default.")] = None,
+    message: Annotated[str, typer.Option(help="Is added to what is told of the run.")] = "",
+    yes: Yes = False,
+    home: HomeFolder = None,
+) -> None:
+    """Send a submission to Kaggle and read its score back; without --yes show what would go."""
+    from data.errors import UsageError
+    from data.kaggle import Account, has_credentials
+    from pipelines import console, sending
+    from pipelines.competition import find
+    from pipelines.tracking import Tracker
+    from submissions.check import RefusedError
+    from submissions.outbox import Outbox
+
+    folders = home_of(home)
+    outbox, tracker = Outbox(folders.outbox), Tracker(folders.mlruns)
+    waiting = [each for each in outbox.read() if each.waits]
+    parcel = None
+    if name is not None:
+        parcel = sending.parcel(job_of(name, home), tracker, run, message)
+        sending.refuse_twice(parcel, outbox)
+    elif not waiting:
+        raise UsageError("nothing waits to be sent: say what, make send C=titanic")
+    account = Account(console.tell) if yes or has_credentials() else None
+    if parcel is not None:
+        _show(parcel, "" if account is None else _budget(account, find(parcel.entry.competition).slug))
+    for each in waiting:
+        print(f"  waits      {each.file} ({each.state})")
+    if not yes or account is None:
+        print("dry run: nothing was sent; SEND=yes sends it" + ("" if account else ", with a Kaggle account"))
+        return
+    with outbox.held():
+        if parcel is not None:
+            sending.queue(parcel, outbox)
+        sent = sending.deliver(folders, console.tell, account, outbox, tracker)
+    for entry in sent:
+        _tell(entry)
+    if any(entry.error for entry in sent):
+        raise typer.Exit(RefusedError.exit_code)
+
+
+def scores(name: Name, home: HomeFolder = None) -> None:
+    """List all submissions with their scores, the runs that made them, and whether the board agrees with cv."""
+    from data.kaggle import Account
+    from pipelines import console, sending
+    from pipelines.scores import matched, table, verdict
+    from pipelines.tracking import Tracker
+    from submissions.outbox import Outbox
+
+    job = job_of(name, home)
+    outbox, tracker = Outbox(job.home.outbox), Tracker(job.home.mlruns)
+    listed = Account(console.tell).submissions(job.competition.slug)
+    entries = [each for each in outbox.read() if each.competition == name]
+    found = matched(listed, tracker.trainings([name]), entries)
+    with outbox.held():
+        sending.record_late(found, entries, outbox, tracker)
+    console.show(table(found))
+    print(verdict(found, job.competition.metric))
+
+
+def _show(parcel: Parcel, budget: str) -> None:
+    print(f"  file       {parcel.file}")
+    print(f"  rows       {parcel.rows:,}")
+    print(f"  sha256     {parcel.sha256}")
+    print(f"  run        {parcel.run.name}, cv score {parcel.run.metrics['cv_score']:.4f}")
+    print(f"  message    {parcel.message}")
+    if budget:
+        print(f"  left       {budget}")
+
+
+def _budget(account: Account, slug: str) -> str:
+    budget = account.budget(slug)
+    return f"{budget.left} submissions today, {budget.today} were sent"
+
+
+def _tell(entry: Entry) -> None:
+    if entry.error:
+        print(f"Kaggle lists {entry.file} as an error: {entry.error}")
+    elif entry.public is None:
+        print(f"Kaggle has {entry.file}, and no score of it yet: make scores C={entry.competition} looks again")
+    else:
+        private = "" if entry.private is None else f", private {entry.private:.5f}"
+        print(f"Kaggle has {entry.file}: public score {entry.public:.5f}{private}")
