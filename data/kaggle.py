@@ -171,7 +171,7 @@ class Account:
 def _client() -> Any:
     """The official client, which looks at the environment and at the user's folder when it is imported."""
     try:
-        with _quiet(), suppress(SystemExit):
+        with _quiet(), _without_token():
             from kaggle.api.kaggle_api_extended import KaggleApi
             from kagglesdk.kaggle_client import KaggleClient
             from kagglesdk.kaggle_env import get_env
@@ -206,6 +206,17 @@ def _limit(session: Any) -> None:
 
     for scheme in ("http://", "https://"):
         session.mount(scheme, Limited())
+
+
+@contextmanager
+def _without_token() -> Iterator[None]:
+    """Hides the token of the environment; when the client is imported it asks kaggle.com about it, without a limit."""
+    token = os.environ.pop(TOKEN, None)
+    try:
+        yield
+    finally:
+        if token is not None:
+            os.environ[TOKEN] = token
 
 
 @contextmanager
