@@ -58,6 +58,9 @@ def send(
         sending.refuse_twice(parcel, outbox)
     elif not waiting:
         raise UsageError("nothing waits to be sent: say what, make send C=titanic")
+    if yes and parcel is not None and has_credentials():
+        with outbox.held():
+            sending.queue(parcel, outbox)  # before anything that wants the network
     account = Account(console.tell) if yes or has_credentials() else None
     if parcel is not None:
         _show(parcel, "" if account is None else _budget(account, find(parcel.entry.competition).slug))
@@ -67,8 +70,6 @@ def send(
         print("dry run: nothing was sent; SEND=yes sends it" + ("" if account else ", with a Kaggle account"))
         return
     with outbox.held():
-        if parcel is not None:
-            sending.queue(parcel, outbox)
         sent = sending.deliver(folders, console.tell, account, outbox, tracker)
     for entry in sent:
         _tell(entry)
@@ -106,7 +107,12 @@ def _show(parcel: Parcel, budget: str) -> None:
 
 
 def _budget(account: Account, slug: str) -> str:
-    budget = account.budget(slug)
+    from data.errors import UnavailableError
+
+    try:
+        budget = account.budget(slug)
+    except UnavailableError as error:
+        return f"unknown: {error}"
     return f"{budget.left} submissions today, {budget.today} were sent"
 
 

@@ -162,6 +162,17 @@ def test_a_day_that_is_spent_queues_and_the_queue_goes_later(server: Kaggle, hom
     assert "nothing waits to be sent" in run("send")[2]
 
 
+def test_what_is_sent_without_a_network_waits(home, run, monkeypatch):
+    for name, value in (("KAGGLE_API_ENVIRONMENT", "TEST"), ("KAGGLE_USERNAME", USER), ("KAGGLE_KEY", KEY)):
+        monkeypatch.setenv(name, value)
+    assert run("send", NAME)[0] == 0  # shows it, as nothing was to leave
+    code, _, err = run("send", NAME, "--yes")
+    assert code == 69
+    assert "Kaggle cannot be reached" in err
+    assert "1 in the queue: `make send SEND=yes` goes on with it" in err
+    assert [each["state"] for each in outbox(home)] == ["queued"]
+
+
 def test_a_limit_that_kaggle_alone_knows_queues_too(server: Kaggle, home, run):
     server.refuse("CreateSubmission", 400, SPENT)
     code, _, err = run("send", NAME, "--yes")
