@@ -11,8 +11,9 @@ from pathlib import Path
 from data.archives import read_archive
 from data.errors import BadDataError, Fault, StorageError
 from data.files import remove
-from data.kaggle import SITE, Account
+from data.kaggle import Account
 from data.reading import read_text
+from data.refusals import SITE
 from data.schema import Schema
 
 UNFINISHED = ".download"  # holds what has come so far

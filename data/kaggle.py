@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import io
-import os
-import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,19 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from data.errors import NotAllowedError, PodiumError, StorageError, TryLaterError, UnavailableError, UsageError
+from data.errors import NotAllowedError
+from data.kaggle_client import TIMEOUT, Tell, client, has_credentials, quiet
+from data.refusals import HOW, refusals
 
-SITE = "https://www.kaggle.com"
-TIMEOUT = 60  # seconds without a byte
 PATIENCE = 600  # seconds that are waited in all where Kaggle takes no more requests
 WAIT = 5  # seconds, where it does not say how long
 PAGE = 100  # submissions
-TOKEN = "KAGGLE_API_TOKEN"  # noqa: S105  # the name of a variable
-USER, KEY = "KAGGLE_USERNAME", "KAGGLE_KEY"
-FILES = ("access_token", "access_token.txt", "kaggle.json", "credentials.json")  # in a folder of the client's
-HOW = f"make a token at {SITE}/settings/api, and put it into {TOKEN} or ~/.kaggle/access_token"
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +43,6 @@ class Listed:
     sent: datetime | None
 
 
-def has_credentials() -> bool:
-    """Whether the client would find some; nothing is read but whether they are there."""
-    folders = [Path(os.environ["KAGGLE_CONFIG_DIR"])] if os.environ.get("KAGGLE_CONFIG_DIR") else []
-    config = os.environ.get("XDG_CONFIG_HOME") or "~/.config"
-    with suppress(RuntimeError):  # there is no home
-        folders += [Path("~/.kaggle").expanduser(), Path(config).expanduser() / "kaggle"]
-    named = os.environ.get(TOKEN) or (os.environ.get(USER) and os.environ.get(KEY))
-    return bool(named) or any((folder / name).is_file() for folder in folders for name in FILES)
-
-
 class Account:
     """A user of Kaggle.
 
@@ -78,8 +58,8 @@ class Account:
         if not has_credentials():
             raise NotAllowedError(f"no Kaggle account is known here: {HOW}")
         self._tell = tell
-        self._api = _client()
-        with _refusals("", self._secrets()), _quiet():
+        self._api = client()
+        with refusals("", self._secrets()), quiet():
             try:
                 self._patiently(self._api.authenticate)
             except SystemExit as error:
@@ -91,22 +71,22 @@ class Account:
         Args:
             slug: the competition's name on Kaggle.
             folder: where to; what lies there of an earlier try is used.
-            show: whether to show a bar.
+            show: whether to show a bar and to tell of further tries.
         """
-        with self._asking(slug), _quiet():
+        with self._asking(slug), quiet(self._tell):
             self._patiently(lambda: self._api.competition_download_files(slug, str(folder), quiet=not show))
         return folder / f"{slug}.zip"
 
     def budget(self, slug: str) -> Budget:
         """What may be sent today."""
-        with self._asking(slug), _quiet():
+        with self._asking(slug), quiet():
             found = self._patiently(lambda: self._api.competition_get_submission_limits(slug))
         return Budget(left=found.num_allowed_now, today=found.num_today)
 
     def submissions(self, slug: str) -> list[Listed]:
         """All that were sent, the newest first."""
         found: list[Any] = []
-        with self._asking(slug), _quiet():
+        with self._asking(slug), quiet():
             while True:
                 number = len(found) // PAGE + 1
                 ask = partial(self._api.competition_submissions, slug, page_number=number, page_size=PAGE)
@@ -124,7 +104,7 @@ class Account:
         request.competition_name, request.file_name = slug, file.name
         request.content_length = file.stat().st_size
         request.last_modified_epoch_seconds = int(file.stat().st_mtime)
-        with self._asking(slug), _quiet():
+        with self._asking(slug), quiet():
             started = self._patiently(lambda: self._service().start_submission_upload(request))
             # the client's own upload tells nobody why it failed, and has no limit of time
             requests.put(started.create_url, data=file.read_bytes(), timeout=TIMEOUT).raise_for_status()
@@ -136,14 +116,14 @@ class Account:
 
         request = ApiCreateSubmissionRequest()
         request.competition_name, request.blob_file_tokens, request.submission_description = slug, token, message
-        with self._asking(slug), _quiet():
+        with self._asking(slug), quiet():
             self._patiently(lambda: self._service().create_submission(request))
 
     def _service(self) -> Any:
         return self._api.build_kaggle_client().competitions.competition_api_client
 
-    def _asking(self, slug: str) -> Any:
-        return _refusals(slug, self._secrets())
+    def _asking(self, slug: str) -> AbstractContextManager[None]:
+        return refusals(slug, self._secrets())
 
     def _secrets(self) -> list[str]:
         values = self._api.config_values
@@ -166,123 +146,6 @@ class Account:
                 self._tell(f"Kaggle takes no more requests for now: going on in {pause:.0f} s")
                 time.sleep(pause)
                 waited += pause
-
-
-def _client() -> Any:
-    """The official client, which looks at the environment and at the user's folder when it is imported."""
-    try:
-        with _quiet(), _without_token():
-            from kaggle.api.kaggle_api_extended import KaggleApi
-            from kagglesdk.kaggle_client import KaggleClient
-            from kagglesdk.kaggle_env import get_env
-    except ImportError as error:
-        raise UnavailableError("Kaggle's client is not installed: make extras EXTRAS=kaggle") from error
-
-    class Api(KaggleApi):
-        """Honours KAGGLE_API_ENVIRONMENT, and waits for no answer for ever; the client's own does neither."""
-
-        def build_kaggle_client(self) -> Any:
-            values = self.config_values
-            found = KaggleClient(
-                env=get_env(),
-                username=values.get(self.CONFIG_NAME_USER),
-                password=values.get(self.CONFIG_NAME_KEY),
-                api_token=values.get(self.CONFIG_NAME_TOKEN),
-            )
-            with found:
-                _limit(found.http_client()._session)
-            return found
-
-    return Api()
-
-
-def _limit(session: Any) -> None:
-    """Gives every request of a session a limit of time."""
-    from requests.adapters import HTTPAdapter
-
-    class Limited(HTTPAdapter):
-        def send(self, request: Any, **how: Any) -> Any:  # type: ignore[override]
-            return super().send(request, **{**how, "timeout": how.get("timeout") or TIMEOUT})
-
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, Limited())
-
-
-@contextmanager
-def _without_token() -> Iterator[None]:
-    """Hides the token of the environment; when the client is imported it asks kaggle.com about it, without a limit."""
-    token = os.environ.pop(TOKEN, None)
-    try:
-        yield
-    finally:
-        if token is not None:
-            os.environ[TOKEN] = token
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps what the client prints off stdout, whose last line is ours."""
-    with redirect_stdout(io.StringIO()):
-        yield
-
-
-@contextmanager
-def _refusals(slug: str, secrets: list[str]) -> Iterator[None]:
-    """Tells each kind of refusal in a line of its own."""
-    from requests import HTTPError, RequestException
-
-    try:
-        yield
-    except HTTPError as error:
-        raise _refusal(error, slug, secrets) from None  # the chain holds what was sent
-    except RequestException as error:
-        raise UnavailableError(f"Kaggle cannot be reached ({_cause(error)}): is the network up?") from None
-    except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        told = "the disk is full" if full else error.strerror
-        raise StorageError(f"{error.filename or 'a file of Kaggle'}: cannot be written: {told}") from error
-    except ValueError as error:  # the client's, of a file that is not as long as it should be
-        raise UnavailableError(f"Kaggle sent something else than it said ({error}): try again") from None
-
-
-def _refusal(error: Any, slug: str, secrets: list[str]) -> PodiumError:
-    status = error.response.status_code if error.response is not None else 0
-    told = _told(error, secrets)
-    page = f"{SITE}/competitions/{slug}"
-    if status == 401:
-        return NotAllowedError(f"Kaggle does not know these credentials: {HOW}")
-    if status == 403 and "rules" in told:
-        return NotAllowedError(f"Kaggle wants the rules of {slug} accepted first: {page}/rules, then run this again")
-    if status == 403 and ("phone" in told or "verif" in told):
-        return NotAllowedError(f"Kaggle wants your phone number verified first: {SITE}/settings, then run this again")
-    if status == 404 or (status == 403 and "ermission" in told):  # so it answers for a name that nobody has
-        return UsageError(
-            f"Kaggle shows this account no competition {slug}: is its `slug` right, and are you in it? {page}"
-        )
-    if status == 429:
-        return TryLaterError("Kaggle takes no more requests from this account for now: try again in an hour")
-    if status == 400 and re.search("allowance|daily|limit", told):
-        return TryLaterError(f"Kaggle takes no more submissions of {slug} today ({told})")
-    if status >= 500:
-        return UnavailableError(f"Kaggle fails ({status} {told}): try again later")
-    return NotAllowedError(f"Kaggle refuses ({status} {told})")
-
-
-def _told(error: Any, secrets: list[str]) -> str:
-    """Kaggle's own words, in a line, without what must not be told."""
-    with suppress(ValueError, KeyError, TypeError):
-        text = str(error.response.json()["message"])
-        for secret in secrets:
-            text = text.replace(secret, "***")
-        return " ".join(text.split())[:300]
-    return str(error.response.reason if error.response is not None else type(error).__name__)
-
-
-def _cause(error: BaseException) -> str:
-    """What lies below the words of requests and urllib3, which name objects and addresses."""
-    while (below := error.__cause__ or error.__context__) is not None:
-        error = below
-    return getattr(error, "strerror", None) or type(error).__name__
 
 
 def _pause(header: str | None) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from data import fetching, kaggle
+from data import fetching, kaggle_client
 from data.archives import read_archive
 from data.errors import BadDataError, Fault, StorageError, UsageError
 from data.schema import Schema
@@ -100,7 +100,7 @@ def locate(
             misses.append(f"neither {slug}.zip nor {slug}/ in {folder}")
     except OSError as error:
         raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from error
-    if not kaggle.has_credentials():
+    if not kaggle_client.has_credentials():
         misses.append("no Kaggle account is known here")
         return None, misses
     archive = fetching.fetch(slug, schema, mine, tell)

@@ -6,15 +6,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 from scipy.stats import spearmanr
 
 from data.kaggle import Listed
 from data.metrics import Metric
+from pipelines.report import BLUE, quiet
 from pipelines.runs import FinishedRun
 from submissions.outbox import Entry
 
+SIDE = 5.4  # inches of the figure
 FEW = 3  # pairs of scores below which their order says nothing
 
 
@@ -69,6 +73,20 @@ def table(sent: Sequence[Sent]) -> Table:
             listed.status + (f": {listed.error}" if listed.error else ""),
             listed.file,
         )
+    return found
+
+
+def figure(sent: Sequence[Sent], metric: Metric) -> Figure:
+    """Each scored submission of a known run, by its out-of-fold and its public score."""
+    known = [(each.run.name.rpartition("/")[2], *each.pair) for each in sent if each.run and each.pair]
+    found = Figure(figsize=(SIDE, SIDE), layout="constrained")
+    ax = found.subplots()
+    for name, cv, public in known:
+        ax.plot(cv, public, "o", color=BLUE)
+        ax.annotate(name, (cv, public), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    ax.set(xlabel=f"out-of-fold {metric.name}", ylabel=f"public {metric.name}", title=f"{len(known)} submissions")
+    ax.margins(x=0.25, y=0.1)
+    quiet(np.array([ax]))
     return found
 
 

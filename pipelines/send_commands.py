@@ -9,7 +9,6 @@ import typer
 from pipelines.options import HomeFolder, Name, home_of, job_of
 
 if TYPE_CHECKING:
-    from data.kaggle import Account
     from pipelines.sending import Parcel
     from submissions.outbox import Entry
 
@@ -42,7 +41,8 @@ def send(
 ) -> None:
     """Send a submission to Kaggle and read its score back; without --yes show what would go."""
     from data.errors import UsageError
-    from data.kaggle import Account, has_credentials
+    from data.kaggle import Account
+    from data.kaggle_client import has_credentials
     from pipelines import console, sending
     from pipelines.competition import find
     from pipelines.tracking import Tracker
@@ -61,27 +61,33 @@ def send(
     if yes and parcel is not None and has_credentials():
         with outbox.held():
             sending.queue(parcel, outbox)  # before anything that wants the network
-    account = Account(console.tell) if yes or has_credentials() else None
     if parcel is not None:
-        _show(parcel, "" if account is None else _budget(account, find(parcel.entry.competition).slug))
+        _show(parcel)
     for each in waiting:
         print(f"  waits      {each.file} ({each.state})")
-    if not yes or account is None:
-        print("dry run: nothing was sent; SEND=yes sends it" + ("" if account else ", with a Kaggle account"))
+    if not yes:
+        known = has_credentials()
+        if parcel is not None and known:
+            print(f"  left       {_budget(find(parcel.entry.competition).slug)}")
+        print("dry run: nothing was sent; SEND=yes sends it" + ("" if known else ", with a Kaggle account"))
         return
+    account = Account(console.tell)
+    failed = False
     with outbox.held():
-        sent = sending.deliver(folders, console.tell, account, outbox, tracker)
-    for entry in sent:
-        _tell(entry)
-    if any(entry.error for entry in sent):
+        for entry in sending.deliver(folders, console.tell, account, outbox, tracker):
+            _tell(entry)
+            failed |= bool(entry.error)
+    if failed:
         raise typer.Exit(RefusedError.exit_code)
 
 
 def scores(name: Name, home: HomeFolder = None) -> None:
     """List all submissions with their scores, the runs that made them, and whether the board agrees with cv."""
+    from data.files import beside
     from data.kaggle import Account
     from pipelines import console, sending
-    from pipelines.scores import matched, table, verdict
+    from pipelines.report import write_png
+    from pipelines.scores import figure, matched, table, verdict
     from pipelines.tracking import Tracker
     from submissions.outbox import Outbox
 
@@ -93,24 +99,29 @@ def scores(name: Name, home: HomeFolder = None) -> None:
     with outbox.held():
         sending.record_late(found, entries, outbox, tracker)
     console.show(table(found))
+    if any(each.pair for each in found):
+        image = job.home.submissions / name / "scores.png"
+        with beside(image) as part:
+            write_png(figure(found, job.competition.metric), part)
+        print(f"figure     {image}")
     print(verdict(found, job.competition.metric))
 
 
-def _show(parcel: Parcel, budget: str) -> None:
+def _show(parcel: Parcel) -> None:
     print(f"  file       {parcel.file}")
     print(f"  rows       {parcel.rows:,}")
     print(f"  sha256     {parcel.sha256}")
     print(f"  run        {parcel.run.name}, cv score {parcel.run.metrics['cv_score']:.4f}")
     print(f"  message    {parcel.message}")
-    if budget:
-        print(f"  left       {budget}")
 
 
-def _budget(account: Account, slug: str) -> str:
+def _budget(slug: str) -> str:
     from data.errors import UnavailableError
+    from data.kaggle import Account
+    from pipelines import console
 
     try:
-        budget = account.budget(slug)
+        budget = Account(console.tell).budget(slug)
     except UnavailableError as error:
         return f"unknown: {error}"
     return f"{budget.left} submissions today, {budget.today} were sent"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from data.errors import NotAllowedError, TryLaterError, UnavailableError, UsageError
-from data.kaggle import SITE, Account, Listed
+from data.errors import NotAllowedError, PodiumError, TryLaterError, UnavailableError, UsageError
+from data.kaggle import Account, Listed
+from data.refusals import SITE
 from data.sources import Source
 from pipelines import stages
 from pipelines.competition import find
@@ -129,22 +130,41 @@ def refuse_twice(parcel: Parcel, outbox: Outbox) -> None:
             raise RefusedError(f"{each.file} was sent already{scored}: it has the same bytes as {parcel.file.name}")
 
 
-def deliver(home: Home, tell: Tell, account: Account, outbox: Outbox, tracker: Tracker) -> list[Entry]:
+def deliver(home: Home, tell: Tell, account: Account, outbox: Outbox, tracker: Tracker) -> Iterator[Entry]:
     """Sends all that waits, the oldest first, and reads back what Kaggle makes of it.
 
+    What is refused in one competition, or has to wait there, keeps nothing of another one from going.
+
     Raises:
-        TryLaterError, UnavailableError: Kaggle takes no more for now, or is away; what waits goes on waiting.
-        NotAllowedError, UsageError: Kaggle refuses.
+        UnavailableError: Kaggle is away; what waits goes on waiting.
+        TryLaterError: Kaggle takes no more for now, at the end.
+        NotAllowedError, UsageError, RefusedError: it is refused, at the end.
     """
-    sent = []
+    closed: dict[str, PodiumError] = {}  # by competition
+    gone: list[PodiumError] = []
     for entry in [each for each in outbox.read() if each.waits]:
-        slug = find(entry.competition).slug
+        if entry.competition in closed:
+            continue
         try:
-            sent.append(_deliver(entry, slug, home, tell, account, outbox, tracker))
-        except (TryLaterError, UnavailableError) as error:
-            waiting = sum(each.waits for each in outbox.read())
-            raise type(error)(f"{error}; {waiting} in the queue: `make send SEND=yes` goes on with it") from error
-    return sent
+            yield _deliver(entry, find(entry.competition).slug, home, tell, account, outbox, tracker)
+        except UnavailableError as error:
+            raise _waiting(error, outbox) from error
+        except (TryLaterError, NotAllowedError, UsageError) as error:
+            closed[entry.competition] = error
+        except RefusedError as error:
+            gone.append(error)
+    refused = [*gone, *closed.values()]
+    for each in refused[:-1]:
+        tell(str(each))
+    if refused:
+        raise _waiting(refused[-1], outbox) from refused[-1]
+
+
+def _waiting(error: PodiumError, outbox: Outbox) -> PodiumError:
+    """The error, and what is still to be sent after it."""
+    waiting = sum(each.waits for each in outbox.read())
+    beside = f"; {waiting} in the queue: `make send SEND=yes` goes on with it" if waiting else ""
+    return type(error)(f"{error}{beside}")
 
 
 def _deliver(
@@ -152,30 +172,48 @@ def _deliver(
 ) -> Entry:
     while True:
         if entry.state is State.QUEUED:
-            if account.budget(slug).left < 1:
-                raise TryLaterError(f"the day's submissions of {slug} are spent: Kaggle counts anew at midnight UTC")
-            file = home.submissions / entry.competition / entry.file
-            if not file.is_file() or drafts.sha256(file.read_bytes()) != entry.sha256:
-                outbox.drop(entry)
-                raise RefusedError(f"{file} is gone, or is not what was to be sent: it is taken out of the queue")
-            tell(f"uploading {entry.file}")
-            token = account.upload(slug, file)
-            entry = outbox.put(replace(entry, state=State.UPLOADED, token=token))
+            if (made := _find(entry, slug, account)) is not None:
+                tell(f"Kaggle has {entry.file} already: it is not sent again")
+                entry = outbox.put(listed(entry, made))
+            else:
+                entry = _upload(entry, slug, home, tell, account, outbox)
         if entry.state is State.UPLOADED:
-            entry = outbox.put(replace(entry, state=State.ASKED, asked=time.time()))
-            try:
-                account.submit(slug, entry.token, entry.message)
-            except UnavailableError as error:  # Kaggle may have made it before the connection broke
-                tell(f"{error}: looking whether it arrived")
-            except (NotAllowedError, UsageError):
-                outbox.put(replace(entry, state=State.QUEUED, token=""))
-                raise
-            except TryLaterError:
-                outbox.put(replace(entry, state=State.UPLOADED))
-                raise
+            entry = _ask(entry, slug, tell, account, outbox)
         entry = _read_back(entry, slug, tell, account, outbox)
         if entry.state is not State.UPLOADED:
             return record(entry, outbox, tracker)
+
+
+def _find(entry: Entry, slug: str, account: Account) -> Listed | None:
+    return next((each for each in account.submissions(slug) if each.file == entry.file), None)
+
+
+def _upload(entry: Entry, slug: str, home: Home, tell: Tell, account: Account, outbox: Outbox) -> Entry:
+    if account.budget(slug).left < 1:
+        raise TryLaterError(f"the day's submissions of {slug} are spent: Kaggle counts anew at midnight UTC")
+    file = home.submissions / entry.competition / entry.file
+    if not file.is_file() or drafts.sha256(file.read_bytes()) != entry.sha256:
+        outbox.drop(entry)
+        raise RefusedError(f"{file} is gone, or is not what was to be sent: it is taken out of the queue")
+    tell(f"uploading {entry.file}")
+    token = account.upload(slug, file)
+    return outbox.put(replace(entry, state=State.UPLOADED, token=token))
+
+
+def _ask(entry: Entry, slug: str, tell: Tell, account: Account, outbox: Outbox) -> Entry:
+    """Asks for a submission of what was uploaded; only the list of Kaggle tells then whether there is one."""
+    entry = outbox.put(replace(entry, state=State.ASKED, asked=time.time()))
+    try:
+        account.submit(slug, entry.token, entry.message)
+    except UnavailableError as error:  # Kaggle may have made it before the connection broke
+        tell(f"{error}: looking whether it arrived")
+    except (NotAllowedError, UsageError):
+        outbox.put(replace(entry, state=State.QUEUED, token=""))
+        raise
+    except TryLaterError:
+        outbox.put(replace(entry, state=State.UPLOADED))
+        raise
+    return entry
 
 
 def _read_back(entry: Entry, slug: str, tell: Tell, account: Account, outbox: Outbox) -> Entry:
@@ -183,7 +221,7 @@ def _read_back(entry: Entry, slug: str, tell: Tell, account: Account, outbox: Ou
     pause, looks, started = FIRST_LOOK, 0, time.time()
     while True:
         looks += 1
-        found = next((each for each in account.submissions(slug) if each.file == entry.file), None)
+        found = _find(entry, slug, account)
         if found is not None:
             entry = outbox.put(listed(entry, found))
             if found.status != "pending":

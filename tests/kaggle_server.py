@@ -72,6 +72,23 @@ class Kaggle:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.refusals[request] += [(status, message, named)] * times
 
+    def submit(self, slug: str, file: str, content: bytes, message: str) -> Submission:
+        """Makes a submission."""
+        self.left -= 1
+        made = Submission(
+            ref=1000 + len(self.submissions),
+            competition=slug,
+            file=file,
+            content=content,
+            message=message,
+            date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            hidden=self.hidden,
+            pending=self.pending,
+            error=self.error,
+        )
+        self.submissions.append(made)
+        return made
+
 
 class _Handler(BaseHTTPRequestHandler):
     kaggle: Kaggle
@@ -152,22 +169,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self._json({"message": "Successfully submitted", "ref": self._make(slug, asked).ref})
 
     def _make(self, slug: str, asked: Mapping[str, Any]) -> Submission:
-        kaggle = self.kaggle
-        kaggle.left -= 1
-        file, content = kaggle.uploads[asked["blobFileTokens"]]
-        made = Submission(
-            ref=1000 + len(kaggle.submissions),
-            competition=slug,
-            file=file,
-            content=content,
-            message=asked.get("submissionDescription", ""),
-            date=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            hidden=kaggle.hidden,
-            pending=kaggle.pending,
-            error=kaggle.error,
-        )
-        kaggle.submissions.append(made)
-        return made
+        file, content = self.kaggle.uploads[asked["blobFileTokens"]]
+        return self.kaggle.submit(slug, file, content, asked.get("submissionDescription", ""))
 
     def list_submissions(self, slug: str, asked: Mapping[str, Any]) -> None:
         found = []

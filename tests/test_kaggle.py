@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +14,7 @@ from data import kaggle
 from data.errors import BadDataError, NotAllowedError, StorageError, TryLaterError, UnavailableError, UsageError
 from data.fetching import UNFINISHED, fetch
 from data.sources import Source, locate
+from pipelines.home import REPOSITORY
 from tests.kaggle_server import KEY, TOKEN, USER, Kaggle, kaggle_server
 from tests.toy import SCHEMA, zip_bytes
 
@@ -69,9 +74,11 @@ def test_a_newer_archive_takes_the_place_of_the_old_one(server: Kaggle, get, toy
     assert get().read_bytes() == server.archives[SLUG]
 
 
-def test_a_cut_connection_goes_on_where_it_was(server: Kaggle, get):
+def test_a_cut_connection_goes_on_where_it_was_and_says_so(server: Kaggle, get, monkeypatch, told):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     server.cut = len(server.archives[SLUG]) // 2
     assert get().read_bytes() == server.archives[SLUG]
+    assert "the connection to Kaggle broke: retrying in" in told[-1]
     assert server.requests.count("blob") == 2
 
 
@@ -174,13 +181,38 @@ def test_without_an_account_the_mend_is_told(tmp_path, told):
         fetch(SLUG, SCHEMA, tmp_path, told.append)
 
 
-def test_a_full_disk_is_told(server, get, monkeypatch):
+def test_a_disk_that_will_be_full_is_told_before_anything_comes(server: Kaggle, get, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=100))
+    with pytest.raises(StorageError, match=r"the disk is full: 0.0 MB are to come, and there is room for 0.0"):
+        get()
+
+
+def test_a_disk_that_fills_up_is_told(server, get, monkeypatch, told):
     client = sys.modules["kaggle.api.kaggle_api_extended"]  # which tries again and again
     monkeypatch.setattr(client.time, "sleep", lambda seconds: None)
     monkeypatch.setattr("builtins.open", full := _Full(open))
     with pytest.raises(StorageError, match="the disk is full"):
         get()
     assert full.refused
+
+
+def test_importing_the_client_asks_nobody(tmp_path):
+    folder = tmp_path / ".kaggle"
+    folder.mkdir()
+    (folder / "access_token").write_text("KGAT_of_the_user")
+    program = """
+import socket
+def refuse(*where, **how):
+    raise SystemExit(f"{where} is asked")
+socket.getaddrinfo = socket.create_connection = refuse
+import os
+from data.kaggle_client import client
+client()
+assert "KAGGLE_API_TOKEN" not in os.environ
+"""
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, env=environment, capture_output=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 class _Full:

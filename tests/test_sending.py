@@ -19,6 +19,8 @@ from pipelines.database import DATABASE
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from pipelines.tracking import Tracker
+from submissions import drafts
+from submissions.outbox import Entry, Outbox
 from tests.kaggle_server import KEY, SPENT, USER, Kaggle, kaggle_server
 
 pytest.importorskip("kaggle", reason="make extras EXTRAS=kaggle")
@@ -101,7 +103,7 @@ def test_it_is_sent_read_back_and_its_score_is_on_the_run(server: Kaggle, home, 
     assert sent.content == (home.submissions / NAME / made.tags["submission"]).read_bytes()
     assert sent.message.startswith("mlp cv=")
     assert out.splitlines()[-1] == f"Kaggle has {sent.file}: public score 0.78229"
-    assert server.requests.count("ListSubmissions") == 6
+    assert server.requests.count("ListSubmissions") == 7  # one before, the five, and the one that has it
     assert "not listed yet" in err
     assert "scoring" in err
     assert made.metrics["lb_public"] == 0.78229
@@ -165,7 +167,9 @@ def test_a_day_that_is_spent_queues_and_the_queue_goes_later(server: Kaggle, hom
 def test_what_is_sent_without_a_network_waits(home, run, monkeypatch):
     for name, value in (("KAGGLE_API_ENVIRONMENT", "TEST"), ("KAGGLE_USERNAME", USER), ("KAGGLE_KEY", KEY)):
         monkeypatch.setenv(name, value)
-    assert run("send", NAME)[0] == 0  # shows it, as nothing was to leave
+    code, out, _ = run("send", NAME)
+    assert code == 0
+    assert "left       unknown: Kaggle cannot be reached" in out
     code, _, err = run("send", NAME, "--yes")
     assert code == 69
     assert "Kaggle cannot be reached" in err
@@ -201,6 +205,33 @@ def test_a_request_that_got_lost_is_made_again(server: Kaggle, home, run, monkey
     assert "never made a submission" in err
     assert len(server.submissions) == 1
     assert server.requests.count("upload") == 1
+
+
+def test_what_was_sent_by_hand_is_not_sent_again(server: Kaggle, home, run):
+    made = run_of(home)
+    server.submit(SLUG, made.tags["submission"], b"", "from the web page")
+    code, out, err = run("send", NAME, "--yes")
+    assert code == 0
+    assert "already: it is not sent again" in err
+    assert "public score 0.78229" in out
+    assert len(server.submissions) == 1
+    assert run_of(home).metrics["lb_public"] == 0.78229
+
+
+def test_a_competition_that_refuses_holds_up_no_other(server: Kaggle, home, run):
+    server.archives[find("otto").slug] = b""  # whose rules nobody has accepted
+    file = home.submissions / "otto" / "otto.csv"
+    file.parent.mkdir()
+    file.write_bytes(b"id\n")
+    Outbox(home.outbox).put(
+        Entry(competition="otto", file=file.name, sha256=drafts.sha256(b"id\n"), run=run_of(home).id, message="")
+    )
+    code, out, err = run("send", NAME, "--yes")
+    assert code == 77
+    assert "public score 0.78229" in out
+    assert f"wants the rules of {find('otto').slug} accepted first" in err
+    assert "1 in the queue" in err
+    assert [each["state"] for each in outbox(home)] == ["queued", "done"]
 
 
 def test_an_upload_that_fails_is_told_and_goes_on(server: Kaggle, home, run):
@@ -244,6 +275,7 @@ def test_scores_are_beside_the_runs_and_an_inversion_is_told(server: Kaggle, hom
     for each in (wide, small):
         assert each.name in out
     assert "2 scored submissions of runs that are known: too few" in out
+    assert (home.submissions / NAME / "scores.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_file_of_anybody_is_checked(server, home, run, tmp_path):
