@@ -52,8 +52,9 @@ check: $(STAMP)  ## list every fault in the raw files of C, or in a submission: 
 fetch: $(STAMP)  ## download the raw files of C from Kaggle, anew
 	@$(NEEDS_C)$(PODIUM) fetch $(C)
 
+send: export PODIUM_MESSAGE = $(value MESSAGE)
 send: $(STAMP)  ## show what would go to Kaggle; SEND=yes sends it, MESSAGE="..."; without C what waits
-	@$(PODIUM) send $(C) $(if $(RUN),--run $(RUN)) $(if $(MESSAGE),--message "$(MESSAGE)") $(if $(filter yes,$(SEND)),--yes)
+	@$(PODIUM) send $(C) $(if $(RUN),--run $(RUN)) $(if $(PODIUM_MESSAGE),--message "$$PODIUM_MESSAGE") $(if $(filter yes YES Yes y 1,$(SEND)),--yes) $(ARGS)
 
 scores: $(STAMP)  ## list the submissions of C with their scores, beside the runs'
 	@$(NEEDS_C)$(PODIUM) scores $(C)

@@ -6,8 +6,9 @@ import io
 import lzma
 import zipfile
 import zlib
-from collections.abc import Collection
-from pathlib import PurePosixPath
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 
 from data.errors import BadDataError, Fault
 
@@ -18,9 +19,28 @@ def read_archive(raw: bytes, place: str, wanted: Collection[str]) -> dict[str, b
     Raises:
         BadDataError: the archive is truncated, corrupt, encrypted, or names a file outside itself.
     """
+    with _damage(place), zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        return _members(archive, place, wanted)
+
+
+def read_whole(path: Path, wanted: Collection[str]) -> dict[str, bytes]:
+    """As `read_archive`, once every file of the zip is known to be what was zipped, by its CRC.
+
+    Raises:
+        BadDataError: as there.
+    """
+    with _damage(path.name), zipfile.ZipFile(path) as archive:
+        broken = archive.testzip()
+        if broken is not None:
+            what = "is damaged (its CRC is another)"
+            raise BadDataError([Fault(file=f"{path.name}/{broken}", what=what, mend="download it again")])
+        return _members(archive, path.name, wanted)
+
+
+@contextmanager
+def _damage(place: str) -> Iterator[None]:
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-            return _members(archive, place, wanted)
+        yield
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError) as error:
         fault = Fault(file=place, what=f"not a whole zip archive ({error})", mend="download it again")
         raise BadDataError([fault]) from error

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from data.archives import read_archive
+from data.archives import read_whole
 from data.errors import BadDataError, Fault, StorageError
 from data.files import remove
 from data.kaggle import Account
@@ -17,13 +15,14 @@ from data.refusals import SITE
 from data.schema import Schema
 
 UNFINISHED = ".download"  # holds what has come so far
+OLDER = "older"  # holds the files that lay there unpacked
 
 
 def fetch(slug: str, schema: Schema, folder: Path, tell: Callable[[str], None]) -> Path:
     """Downloads the archive, checks it, and puts it in the place of an older one in one step.
 
     What a killed download has left is gone on with. An archive that came damaged is fetched once more, from its
-    beginning.
+    beginning; one that does not fit the declaration stays where it was downloaded to, to be looked at.
 
     Args:
         slug: the competition's name on Kaggle.
@@ -35,53 +34,67 @@ def fetch(slug: str, schema: Schema, folder: Path, tell: Callable[[str], None]) 
         The archive.
 
     Raises:
-        BadDataError: it is damaged twice, or its rows are not as many as are declared.
+        BadDataError: it is damaged twice, or lacks files, columns or rows that are declared.
         NotAllowedError, TryLaterError, UnavailableError, UsageError: see `data.kaggle`.
         StorageError: it cannot be written.
     """
     account = Account(tell)
     tell(f"downloading {SITE}/competitions/{slug}")
     unfinished = folder / UNFINISHED
+    wanted = {schema.train, schema.test, *schema.sample}
     try:
         unfinished.mkdir(parents=True, exist_ok=True)
         for last in (False, True):
             archive = account.download(slug, unfinished, show=sys.stderr.isatty())
-            faults = _faults(archive, schema)
-            if not faults:
+            try:
+                found = read_whole(archive, wanted)
                 break
-            remove(unfinished)
-            if last:
-                raise BadDataError(faults)
-            tell(f"{faults[0]}: once more")
-            unfinished.mkdir()
+            except BadDataError as error:
+                remove(unfinished)
+                if last:
+                    raise
+                tell(f"{error.faults[0]}: once more")
+                unfinished.mkdir()
+        faults = list(_misfits(found, archive, schema))
+        if faults:
+            raise BadDataError(faults)
         place = folder / archive.name
         archive.replace(place)
         remove(unfinished)
+        _set_aside([folder / each for name in wanted for each in (name, f"{name}.zip")], tell)
     except OSError as error:
         raise StorageError(f"{error.filename}: cannot be written: {error.strerror}") from error
     return place
 
 
-def _faults(archive: Path, schema: Schema) -> list[Fault]:
-    """What is wrong with an archive: bytes that are not those which were zipped, or rows too many or too few."""
-    mend = "download it again"
-    try:
-        with zipfile.ZipFile(archive) as whole:
-            broken = whole.testzip()
-        found = read_archive(archive.read_bytes(), archive.name, {schema.train, schema.test})
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        return [Fault(file=archive.name, what=f"not a whole zip archive ({error})", mend=mend)]
-    except BadDataError as error:
-        return list(error.faults)
-    if broken is not None:
-        return [Fault(file=f"{archive.name}/{broken}", what="is damaged (its CRC is another)", mend=mend)]
-    try:
-        rows = {name: len(read_text(found[name], name, schema.separator)) for name in found}
-    except BadDataError as error:
-        return list(error.faults)
-    mend = "download it again, or declare what Kaggle serves by now"
-    return [
-        Fault(file=f"{archive.name}/{name}", what=f"holds {rows[name]:,} rows, {wanted:,} are declared", mend=mend)
-        for name, wanted in ((schema.train, schema.train_rows), (schema.test, schema.test_rows))
-        if rows.get(name, wanted) != wanted
-    ]
+def _misfits(found: Mapping[str, bytes], archive: Path, schema: Schema) -> Iterator[Fault]:
+    """Files that an archive lacks, and columns and rows that are not as declared."""
+    mend = f"declare what Kaggle serves by now: it lies in {archive}"
+    columns = [schema.id, *schema.names]
+    for name, rows, expected in (
+        (schema.train, schema.train_rows, [*columns, schema.target]),
+        (schema.test, schema.test_rows, columns),
+    ):
+        if name not in found:
+            yield Fault(file=archive.name, what=f"{name} is missing", mend=mend)
+            continue
+        file = f"{archive.name}/{name}"
+        try:
+            counted = len(read_text(found[name], file, schema.separator, expected))
+        except BadDataError as error:
+            yield from error.faults
+        else:
+            if counted != rows:
+                yield Fault(file=file, what=f"holds {counted:,} rows, {rows:,} are declared", mend=mend)
+    if not any(name in found for name in schema.sample):
+        yield Fault(file=archive.name, what=f"the sample file ({', '.join(schema.sample)}) is missing", mend=mend)
+
+
+def _set_aside(files: list[Path], tell: Callable[[str], None]) -> None:
+    """Moves files that would be read in the place of the archive's."""
+    for file in files:
+        if file.is_file():
+            older = file.parent / OLDER
+            older.mkdir(exist_ok=True)
+            file.replace(older / file.name)
+            tell(f"{file} lies in {older} now: the archive takes its place")

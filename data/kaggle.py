@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -19,13 +21,15 @@ from data.refusals import HOW, refusals
 PATIENCE = 600  # seconds that are waited in all where Kaggle takes no more requests
 WAIT = 5  # seconds, where it does not say how long
 PAGE = 100  # submissions
+PRINTABLE = re.compile(r"[!-~]+")
+UNREADABLE = f"Kaggle's credentials here cannot be read: {HOW}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """What may be sent."""
 
-    left: int  # submissions, by now
+    left: int | None  # submissions, by now; None where Kaggle does not say
     today: int  # that were sent
 
 
@@ -33,8 +37,9 @@ class Budget:
 class Listed:
     """A submission as Kaggle lists it."""
 
-    ref: int
+    ref: int  # Kaggle's number of it, which grows
     file: str
+    size: int  # bytes
     message: str
     status: str  # pending, complete or error
     error: str
@@ -55,15 +60,25 @@ class Account:
     """
 
     def __init__(self, tell: Tell) -> None:
+        from requests import RequestException
+
         if not has_credentials():
             raise NotAllowedError(f"no Kaggle account is known here: {HOW}")
         self._tell = tell
         self._api = client()
-        with refusals("", self._secrets()), quiet():
+        with refusals(), quiet():
             try:
                 self._patiently(self._api.authenticate)
             except SystemExit as error:
                 raise NotAllowedError(f"Kaggle does not know these credentials: {HOW}") from error
+            except (TypeError, KeyError, AttributeError, ValueError) as error:
+                if isinstance(error, RequestException):
+                    raise
+                raise NotAllowedError(UNREADABLE) from None  # whose words may hold them
+        if not all(
+            PRINTABLE.fullmatch(each) for each in (self._api.config_values.get("username", "-"), *self._secrets())
+        ):
+            raise NotAllowedError(UNREADABLE)
 
     def download(self, slug: str, folder: Path, show: bool = False) -> Path:
         """The archive of a competition; a download that was cut off goes on where it was.
@@ -81,7 +96,8 @@ class Account:
         """What may be sent today."""
         with self._asking(slug), quiet():
             found = self._patiently(lambda: self._api.competition_get_submission_limits(slug))
-        return Budget(left=found.num_allowed_now, today=found.num_today)
+            left, today = found.num_allowed_now, found.num_today or 0
+        return Budget(left=left if left or today else None, today=today)  # none, and none sent: it did not say
 
     def submissions(self, slug: str) -> list[Listed]:
         """All that were sent, the newest first."""
@@ -93,7 +109,7 @@ class Account:
                 page = self._patiently(ask)
                 found += page or []
                 if len(page or []) < PAGE:
-                    return [_listed(each) for each in found]
+                    return sorted(map(_listed, found), key=lambda each: each.ref, reverse=True)
 
     def upload(self, slug: str, file: Path) -> str:
         """Uploads a file, which is no submission yet; what names it for `submit`."""
@@ -111,7 +127,7 @@ class Account:
         return str(started.token)
 
     def submit(self, slug: str, token: str, message: str) -> None:
-        """Makes a submission of what was uploaded. It is asked once: only `submissions` tells whether it arrived."""
+        """Makes a submission of what was uploaded; where it fails, only `submissions` tells whether it arrived."""
         from kagglesdk.competitions.types.competition_api_service import ApiCreateSubmissionRequest
 
         request = ApiCreateSubmissionRequest()
@@ -163,6 +179,7 @@ def _listed(found: Any) -> Listed:
     return Listed(
         ref=found.ref,
         file=found.file_name or "",
+        size=found.total_bytes or 0,
         message=found.description or "",
         status=found.status.name.lower(),
         error=found.error_description or "",
@@ -174,6 +191,7 @@ def _listed(found: Any) -> Listed:
 
 def _score(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        score = float(text) if text else math.nan
     except ValueError:
         return None
+    return score if math.isfinite(score) else None

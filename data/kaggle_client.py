@@ -36,6 +36,9 @@ def client() -> Any:
     Raises:
         UnavailableError: it is not installed.
     """
+    for name in (TOKEN, USER, KEY):
+        if name in os.environ:
+            os.environ[name] = os.environ[name].strip()  # line ends, of the file that it was set by
     try:
         with quiet(), _nobody():
             from kaggle.api.kaggle_api_extended import KaggleApi
@@ -61,6 +64,8 @@ def client() -> Any:
 
         def download_needed(self, response: Any, outfile: str, quiet: bool = True) -> bool:
             """Is asked before a download, whose own tries take a full disk for a weak network."""
+            if not outfile.endswith(".zip"):  # it takes its name from the address that has answered
+                raise UnavailableError("Kaggle sent something else than an archive: try again later")
             needed = bool(super().download_needed(response, outfile, quiet))
             if needed:
                 _make_sure_of_room(response, Path(outfile))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from data.errors import StorageError
+from data.errors import StorageError, UsageError
 from pipelines import stages
 from pipelines.job import Job
 from submissions.lint import UNLIKE, Linted, agreement, lint
@@ -32,8 +32,11 @@ def check_submission(job: Job, file: Path) -> list[str]:
 
     Raises:
         BadDataError: it would not.
+        UsageError: there is none.
         StorageError: it cannot be read.
     """
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}")
     sample = stages.ingest(job).tables.sample
     found = _linted(job, file, sample)
     lines = [f"{file}: Kaggle takes it: {len(found.frame):,} rows, {found.told}"]

@@ -9,8 +9,10 @@ import typer
 from pipelines.options import HomeFolder, Name, home_of, job_of
 
 if TYPE_CHECKING:
+    from pipelines.home import Home
     from pipelines.sending import Parcel
-    from submissions.outbox import Entry
+    from pipelines.tracking import Tracker
+    from submissions.outbox import Entry, Outbox
 
 Yes = Annotated[bool, typer.Option("--yes", help="Send it; otherwise nothing leaves this machine.")]
 
@@ -37,55 +39,51 @@ def send(
     run: Annotated[str | None, typer.Option("--run", help="Whose submission; the one written last by default.")] = None,
     message: Annotated[str, typer.Option(help="Is added to what is told of the run.")] = "",
     yes: Yes = False,
+    drop: Annotated[str | None, typer.Option(help="Take this file out of the queue, and send nothing.")] = None,
     home: HomeFolder = None,
 ) -> None:
     """Send a submission to Kaggle and read its score back; without --yes show what would go."""
     from data.errors import UsageError
-    from data.kaggle import Account
     from data.kaggle_client import has_credentials
-    from pipelines import console, sending
-    from pipelines.competition import find
+    from pipelines import sending
     from pipelines.tracking import Tracker
-    from submissions.check import RefusedError
     from submissions.outbox import Outbox
 
     folders = home_of(home)
     outbox, tracker = Outbox(folders.outbox), Tracker(folders.mlruns)
+    if drop is not None:
+        with outbox.held():
+            sending.drop(drop, outbox)
+        print(f"taken out of the queue: {drop}")
+        return
     waiting = [each for each in outbox.read() if each.waits]
     parcel = None
     if name is not None:
         parcel = sending.parcel(job_of(name, home), tracker, run, message)
         sending.refuse_twice(parcel, outbox)
+        _show(parcel)
     elif not waiting:
         raise UsageError("nothing waits to be sent: say what, make send C=titanic")
-    if yes and parcel is not None and has_credentials():
-        with outbox.held():
-            sending.queue(parcel, outbox)  # before anything that wants the network
-    if parcel is not None:
-        _show(parcel)
     for each in waiting:
         print(f"  waits      {each.file} ({each.state})")
+    known = has_credentials()
     if not yes:
-        known = has_credentials()
         if parcel is not None and known:
-            print(f"  left       {_budget(find(parcel.entry.competition).slug)}")
+            print(f"  left       {_budget(parcel.run.tags['competition'])}")
         print("dry run: nothing was sent; SEND=yes sends it" + ("" if known else ", with a Kaggle account"))
         return
-    account = Account(console.tell)
-    failed = False
     with outbox.held():
-        for entry in sending.deliver(folders, console.tell, account, outbox, tracker):
-            _tell(entry)
-            failed |= bool(entry.error)
-    if failed:
-        raise typer.Exit(RefusedError.exit_code)
+        if parcel is not None and known:
+            sending.queue(parcel, outbox)  # before anything that wants the network
+        _deliver(folders, outbox, tracker)
 
 
 def scores(name: Name, home: HomeFolder = None) -> None:
     """List all submissions with their scores, the runs that made them, and whether the board agrees with cv."""
     from data.files import beside
     from data.kaggle import Account
-    from pipelines import console, sending
+    from pipelines import console
+    from pipelines.delivery import record_late
     from pipelines.report import write_png
     from pipelines.scores import figure, matched, table, verdict
     from pipelines.tracking import Tracker
@@ -97,7 +95,7 @@ def scores(name: Name, home: HomeFolder = None) -> None:
     entries = [each for each in outbox.read() if each.competition == name]
     found = matched(listed, tracker.trainings([name]), entries)
     with outbox.held():
-        sending.record_late(found, entries, outbox, tracker)
+        record_late(found, entries, outbox, tracker, console.tell)
     console.show(table(found))
     if any(each.pair for each in found):
         image = job.home.submissions / name / "scores.png"
@@ -115,21 +113,42 @@ def _show(parcel: Parcel) -> None:
     print(f"  message    {parcel.message}")
 
 
-def _budget(slug: str) -> str:
+def _deliver(home: Home, outbox: Outbox, tracker: Tracker) -> None:
+    from data.kaggle import Account
+    from pipelines import console
+    from pipelines.delivery import Delivery
+    from submissions.check import RefusedError
+
+    account = Account(console.tell)
+    failed = False
+    for entry in Delivery(home=home, account=account, outbox=outbox, tracker=tracker, tell=console.tell).all():
+        _tell(entry)
+        failed |= bool(entry.error)
+    if failed:
+        raise typer.Exit(RefusedError.exit_code)
+
+
+def _budget(name: str) -> str:
     from data.errors import UnavailableError
     from data.kaggle import Account
     from pipelines import console
+    from pipelines.competition import find
 
     try:
-        budget = Account(console.tell).budget(slug)
+        budget = Account(console.tell).budget(find(name).slug)
     except UnavailableError as error:
         return f"unknown: {error}"
-    return f"{budget.left} submissions today, {budget.today} were sent"
+    left = "unknown" if budget.left is None else f"{budget.left} submissions"
+    return f"{left} today, {budget.today} were sent"
 
 
 def _tell(entry: Entry) -> None:
+    from submissions.outbox import State
+
     if entry.error:
         print(f"Kaggle lists {entry.file} as an error: {entry.error}")
+    elif entry.public is None and entry.state is State.DONE:
+        print(f"Kaggle has {entry.file}, and gave it no score")
     elif entry.public is None:
         print(f"Kaggle has {entry.file}, and no score of it yet: make scores C={entry.competition} looks again")
     else:

@@ -319,6 +319,15 @@ class Tracker:
         elif SENT in known:
             self._forget_sent(id)
 
+    def has(self, id: str) -> bool:
+        """Whether a run is here, and not deleted."""
+        try:
+            return str(self.client.get_run(id).info.lifecycle_stage) == "active"
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+
     def log(self, id: str, metrics: Mapping[str, float]) -> None:
         """Adds figures to a run that has ended."""
         now = int(time.time() * 1000)

@@ -13,6 +13,8 @@ from data.reading import FIRST_ROW, read_text
 from data.schema import Schema
 from submissions.layout import Layout, Probabilities
 
+COMPRESSED = (b"PK\x03\x04", b"\x1f\x8b")  # how zip and gzip files begin
+SEPARATORS = {"semicolons": ";", "tabs": "\t"}
 MOST = 10  # rows that are told of each kind of fault
 ROUNDING = 1e-3  # that a row's probabilities may sum to more or less than 1 by
 UNLIKE = 0.5  # agreement with an earlier submission below which rows or classes look shuffled
@@ -49,6 +51,9 @@ def lint(content: bytes, file: str, sample: pd.DataFrame, layout: Layout, schema
     Raises:
         BadDataError: all that is wrong with it.
     """
+    faults = list(_form(content, file, sample, schema))
+    if faults:
+        raise BadDataError(faults)
     found = read_text(content, file, ",")
     faults = list(_header(list(found.columns), list(sample.columns), file))
     if faults:
@@ -72,6 +77,27 @@ def agreement(a: np.ndarray, b: np.ndarray) -> float:
     if a.dtype.kind == "f":
         return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
     return float((a == b).mean())
+
+
+def _form(content: bytes, file: str, sample: pd.DataFrame, schema: Schema) -> Iterator[Fault]:
+    """What is no file of cells and commas under a header."""
+    if content.startswith(COMPRESSED):
+        yield Fault(file=file, what="a compressed file", mend="unpack it")
+        return
+    lines = [line.strip() for line in content.decode("utf-8-sig", errors="replace").rstrip().splitlines()]
+    first = lines[0] if lines else ""
+    other = next((name for name, mark in SEPARATORS.items() if mark in first and "," not in first), None)
+    if not lines:
+        yield Fault(file=file, what="the file is empty", mend="send the file that a run has written")
+    elif other is not None:
+        yield Fault(file=file, row=1, what=f"{other} between the cells", mend="write it with commas")
+    elif first.split(",")[0].strip('"') in set(sample[schema.id]):
+        mend = f"put {','.join(sample.columns)} above it"
+        yield Fault(file=file, row=1, what="the first line is no header", mend=mend)
+    elif len(lines) == 1:
+        yield Fault(file=file, what="a header and no rows", mend="answer every row of the test file once")
+    for row in [number for number, line in enumerate(lines, 1) if not line][:MOST]:
+        yield Fault(file=file, row=row, what="the line is blank", mend="remove it")
 
 
 def _header(found: Sequence[str], wanted: Sequence[str], file: str) -> Iterator[Fault]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter, ValidationError
 
 from data.errors import StorageError, TryLaterError
 from data.files import beside
@@ -22,7 +23,8 @@ class State(StrEnum):
     UPLOADED = "uploaded"  # Kaggle has the file, which is no submission yet
     ASKED = "asked"  # Kaggle was asked to make a submission of it, and may have done so
     SENT = "sent"  # Kaggle lists it
-    DONE = "done"  # Kaggle lists it with a score or as an error, and the run knows
+    READ = "read"  # Kaggle lists it with a score or as an error
+    DONE = "done"  # so, and the run knows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +38,34 @@ class Entry:
     message: str
     state: State = State.QUEUED
     token: str = ""  # of Kaggle, for what was uploaded
+    after: int = 0  # Kaggle's number of the last one of this name that it listed before
     asked: float = 0.0  # seconds since 1970
     ref: int = 0  # Kaggle's number of it
     public: float | None = None
     private: float | None = None
     error: str = ""  # in Kaggle's words
 
+    def __post_init__(self) -> None:
+        if Path(self.file).name != self.file:
+            raise ValueError(f"{self.file!r} is no name of a file")
+
     @property
     def waits(self) -> bool:
         """Whether there is something left to do."""
         return self.state is not State.DONE
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether Kaggle may have it."""
+        return self.state not in (State.QUEUED, State.UPLOADED)
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether Kaggle has it."""
+        return self.is_asked and self.state is not State.ASKED
+
+
+ENTRIES = TypeAdapter(list[Entry])
 
 
 class Outbox:
@@ -78,11 +98,15 @@ class Outbox:
         Raises:
             StorageError: the file is damaged.
         """
+        mend = "mend it, or move it away"
         try:
-            kept = json.loads(self.path.read_text()) if self.path.is_file() else []
-            return [Entry(**{**each, "state": State(each["state"])}) for each in kept]
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise StorageError(f"{self.path}: cannot be read ({error}): mend it, or move it away") from error
+            return ENTRIES.validate_json(self.path.read_bytes()) if self.path.exists() else []
+        except OSError as error:
+            raise StorageError(f"{self.path}: cannot be read ({error.strerror}): {mend}") from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "it"
+            raise StorageError(f"{self.path}: cannot be read ({place}: {first['msg']}): {mend}") from None
 
     def put(self, entry: Entry) -> Entry:
         """Adds an entry, or takes it in the place of what was known of its file."""

@@ -23,6 +23,7 @@ from typing import Any
 from filelock import FileLock
 
 PORT = 7777
+DAILY = 10  # submissions
 USER, KEY, TOKEN = "ada", secrets.token_hex(16), f"KGAT_{secrets.token_hex(16)}"  # which stand in no file
 SERVICE = "/api/v1/competitions.CompetitionApiService/"
 RULES = "You must accept this competition's rules before you'll be able to download files."
@@ -54,13 +55,15 @@ class Kaggle:
 
     archives: dict[str, bytes] = field(default_factory=dict)  # by the competition's name
     accepted: set[str] = field(default_factory=set)  # competitions whose rules are
-    left: int = 10  # submissions today
+    left: int = DAILY  # submissions today
     hidden: int = 0  # of the submissions to come
     pending: int = 0
     error: str = ""
     score: str = "0.78229"
     made_although_refused: bool = False  # the answer gets lost, and not the request
+    limits: dict[str, int | None] | None = None  # as they are told, in the place of the true ones
     cut: int | None = None  # bytes after which the next download breaks off
+    odd: dict[str, bytes] = field(default_factory=dict)  # bodies of answers, by the request's name
     requests: list[str] = field(default_factory=list)
     submissions: list[Submission] = field(default_factory=list)
     uploads: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # name and bytes by token
@@ -89,6 +92,24 @@ class Kaggle:
         self.submissions.append(made)
         return made
 
+    def listed(self, found: Submission) -> dict[str, Any]:
+        """A submission as it is told."""
+        told = {
+            "ref": found.ref,
+            "fileName": found.file,
+            "description": found.message,
+            "date": found.date,
+            "totalBytes": len(found.content),
+            "status": "PENDING",
+        }
+        if found.pending:
+            found.pending -= 1
+        elif found.error:
+            told |= {"status": "ERROR", "errorDescription": found.error}
+        else:
+            told |= {"status": "COMPLETE", "publicScore": self.score, "privateScore": ""}
+        return told
+
 
 class _Handler(BaseHTTPRequestHandler):
     kaggle: Kaggle
@@ -108,6 +129,8 @@ class _Handler(BaseHTTPRequestHandler):
                 if name == "CreateSubmission" and self.kaggle.made_although_refused:
                     self._make(asked["competitionName"], asked)
                 return self._json({"code": status, "message": message}, status, headers)
+            if name in self.kaggle.odd:
+                return self._send(self.kaggle.odd[name])
             if name == "IntrospectToken":
                 known = asked.get("token") == TOKEN
                 return self._json({"active": known, "username": USER if known else ""})
@@ -123,6 +146,10 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         with self.kaggle.lock:
             self.kaggle.requests.append("blob")
+            if refused := self.kaggle.refusals["blob"]:
+                status, message, headers = refused.pop(0)
+                self._json({"message": message}, status, headers)
+                return
             content = self.kaggle.archives[self.path.partition("?")[0].rpartition("/")[2].removesuffix(".zip")]
             cut, self.kaggle.cut = self.kaggle.cut, None
         tag = hashlib.sha256(content).hexdigest()
@@ -178,30 +205,13 @@ class _Handler(BaseHTTPRequestHandler):
             if each.hidden:
                 each.hidden -= 1
             elif each.competition == slug:
-                found.append(self._listed(each))
+                found.append(self.kaggle.listed(each))
         size, page = asked.get("pageSize", 20), asked.get("page", 1)
         self._json({"submissions": found[::-1][(page - 1) * size : page * size]})
 
-    def _listed(self, found: Submission) -> dict[str, Any]:
-        told = {
-            "ref": found.ref,
-            "fileName": found.file,
-            "description": found.message,
-            "date": found.date,
-            "totalBytes": len(found.content),
-            "status": "PENDING",
-        }
-        if found.pending:
-            found.pending -= 1
-        elif found.error:
-            told |= {"status": "ERROR", "errorDescription": found.error}
-        else:
-            told |= {"status": "COMPLETE", "publicScore": self.kaggle.score, "privateScore": ""}
-        return told
-
     def get_submission_limits(self, slug: str, asked: Mapping[str, Any]) -> None:
-        sent = len(self.kaggle.submissions)
-        self._json({"numToday": sent, "numTotal": sent, "numAllowedNow": self.kaggle.left})
+        limits = {"numToday": max(DAILY - self.kaggle.left, 0), "numAllowedNow": self.kaggle.left}
+        self._json(limits if self.kaggle.limits is None else self.kaggle.limits)
 
     def _is_known(self) -> bool:
         basic = base64.b64encode(f"{USER}:{KEY}".encode()).decode()
@@ -211,7 +221,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
     def _json(self, told: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        content = json.dumps(told).encode()
+        self._send(json.dumps(told).encode(), status, headers)
+
+    def _send(self, content: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in {**(headers or {}), "Content-Type": "application/json"}.items():
             self.send_header(name, value)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import kaggle  # noqa: F401  # as the command does, late
 
-from pipelines import sending
+from pipelines import delivery
 from pipelines.__main__ import cli
 from pipelines.home import Home
 from submissions import drafts
@@ -51,7 +51,7 @@ def attempt(home: Home, seconds: float | None) -> bool:
 def main() -> None:
     home, kills, run = Home(Path(sys.argv[1])), int(sys.argv[2]), sys.argv[4]
     generator = random.Random(int(sys.argv[3]))
-    sending.FIRST_LOOK, sending.LONGEST_LOOK, sending.LOST = 0.01, 0.02, 0.1
+    delivery.FIRST_LOOK, delivery.LONGEST_LOOK, delivery.LOST = 0.01, 0.02, 0.1
     files = [queued(home, 0, run).file]
     done = 0
     started = time.perf_counter()

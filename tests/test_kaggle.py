@@ -6,13 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import traceback
+import zipfile
 from types import SimpleNamespace
 
 import pytest
 
 from data import kaggle
 from data.errors import BadDataError, NotAllowedError, StorageError, TryLaterError, UnavailableError, UsageError
-from data.fetching import UNFINISHED, fetch
+from data.fetching import OLDER, UNFINISHED, fetch
 from data.sources import Source, locate
 from pipelines.home import REPOSITORY
 from tests.kaggle_server import KEY, TOKEN, USER, Kaggle, kaggle_server
@@ -99,6 +101,70 @@ def test_rows_that_are_not_as_declared_are_told(server: Kaggle, get, toy):
     server.archives[SLUG] = zip_bytes({**toy.files, "train.csv": b"\n".join(toy.files["train.csv"].splitlines()[:-1])})
     with pytest.raises(BadDataError, match=r"toy-slug.zip/train.csv: holds 59 rows, 60 are declared"):
         get()
+    assert server.requests.count("blob") == 1  # it is whole, and is not fetched twice
+
+
+def renamed(files: dict[str, bytes], old: str, new: str) -> dict[str, bytes]:
+    return {new if name == old else name: content for name, content in files.items()}
+
+
+@pytest.mark.parametrize(
+    ("served", "words"),
+    [
+        (lambda files: renamed(files, "train.csv", "TRAIN.CSV"), "train.csv is missing; declare what Kaggle serves"),
+        (lambda files: renamed(files, "sample_submission.csv", "a.csv"), "the sample file .* is missing"),
+        (lambda files: files | {"test.csv": b"id,other\n1,2\n"}, "toy-slug.zip/test.csv, row 1, column height: the"),
+    ],
+)
+def test_an_archive_that_does_not_fit_takes_no_place(server: Kaggle, get, toy, tmp_path, served, words):
+    before = get().read_bytes()
+    server.archives[SLUG] = zip_bytes(served(toy.files))
+    with pytest.raises(BadDataError, match=words):
+        get()
+    assert (tmp_path / "raw" / f"{SLUG}.zip").read_bytes() == before
+    assert (tmp_path / "raw" / UNFINISHED / f"{SLUG}.zip").read_bytes() == server.archives[SLUG]  # to be looked at
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damage_of_any_kind_of_zip_is_told(server: Kaggle, get, toy, method):
+    whole = zip_bytes(toy.files, method)
+    at = whole.index(b"train.csv") + 60
+    server.archives[SLUG] = whole[:at] + bytes(20) + whole[at + 20 :]
+    with pytest.raises(BadDataError, match=r"toy-slug\.zip.*download it again"):
+        get()
+
+
+def test_what_lay_there_unpacked_is_set_aside(server: Kaggle, get, tmp_path, told):
+    mine = tmp_path / "raw" / "train.csv"
+    mine.parent.mkdir()
+    mine.write_bytes(b"mine")
+    get()
+    assert not mine.exists()
+    assert (mine.parent / OLDER / "train.csv").read_bytes() == b"mine"
+    assert "the archive takes its place" in told[-1]
+
+
+@pytest.mark.parametrize(
+    "body", [b"null", b"<html>", b'{"submissions": null}', b'{"submissions": [{"status": "QUUX"}]}']
+)
+def test_an_answer_that_makes_no_sense_is_told(server: Kaggle, get, told, body):
+    server.odd = {"DownloadDataFiles": body, "ListSubmissions": body}
+    with pytest.raises(UnavailableError, match=r"Kaggle (sent something else|answers what)"):
+        get()
+    with pytest.raises(UnavailableError, match="what its client does not understand"):
+        kaggle.Account(told.append).submissions(SLUG)
+
+
+def test_limits_that_are_not_told_are_unknown(server: Kaggle, told):
+    server.limits = {}
+    assert kaggle.Account(told.append).budget(SLUG) == kaggle.Budget(left=None, today=0)
+
+
+def test_a_link_to_the_storage_that_has_ended_is_told(server: Kaggle, get):
+    server.refuse("blob", 403, "expired")
+    with pytest.raises(UnavailableError, match=r"Kaggle's storage refuses \(403 expired\): run this again"):
+        get()
+    assert get().is_file()
 
 
 def test_rules_are_asked_for_and_then_it_works(server: Kaggle, get):
@@ -160,6 +226,35 @@ def test_a_token_that_kaggle_does_not_know_is_told_and_not_shown(server, get, mo
     with pytest.raises(NotAllowedError, match="does not know these credentials") as refused:
         get()
     assert "KGAT_wrong" not in str(refused.value) + "".join(told)
+
+
+@pytest.mark.parametrize("behind", ["\r", "\n", " "])
+def test_what_stands_behind_a_token_is_no_part_of_it(server, get, monkeypatch, behind):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN + behind)
+    assert get().is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("KAGGLE_API_TOKEN", "KGAT_cafe\r\nbabe"), ("KAGGLE_API_TOKEN", "KGAT_€"), ("KAGGLE_KEY", "€5")]
+)
+def test_credentials_that_cannot_be_sent_are_told_and_not_shown(server, get, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(NotAllowedError) as refused:
+        get()
+    told = "".join(traceback.format_exception(refused.value))
+    assert "make a token at" in str(refused.value)
+    assert not any(part in told for part in ("cafe", "babe", "€"))
+
+
+def test_a_file_of_credentials_that_holds_something_else_is_told(server, get, monkeypatch, tmp_path):
+    monkeypatch.delenv("KAGGLE_USERNAME")
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path))
+    file = tmp_path / "kaggle.json"
+    file.write_text('["a"]')
+    api = sys.modules["kaggle.api.kaggle_api_extended"].KaggleApi
+    monkeypatch.setattr(api, "config", str(file))  # which it has looked up when it was imported
+    with pytest.raises(NotAllowedError, match="credentials here cannot be read"):
+        get()
 
 
 def test_what_kaggle_says_is_told_without_the_key(server: Kaggle, get):

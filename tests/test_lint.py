@@ -62,7 +62,13 @@ def test_what_kaggle_takes_is_taken():
         (LABELS.replace("8,1", "8.0,1"), "the id '8.0' is not in the sample; write the ids as whole numbers"),
         ("id,label\n8,1\n7,0\n9,1\n", "row 2, column id: the ids are in another order than the sample's; sort"),
         ("id,label\n7,0\n8,0\n9,0\n", "mine.csv: this is the sample file; send the file that a run has written"),
-        ("", "the file is empty"),
+        ("", "the file is empty; send the file that a run has written"),
+        ("id,label\n", "a header and no rows; answer every row"),
+        (LABELS.replace(",", ";"), "row 1: semicolons between the cells; write it with commas"),
+        (LABELS.replace(",", "\t"), "row 1: tabs between the cells; write it with commas"),
+        (LABELS.removeprefix("id,label\n"), "row 1: the first line is no header; put id,label above it"),
+        (LABELS.replace("8,1", "\n8,1"), "row 3: the line is blank; remove it"),
+        ("PK\x03\x04", "a compressed file; unpack it"),
     ],
 )
 def test_each_fault_of_labels_has_its_line(text, told):

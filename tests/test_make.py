@@ -68,6 +68,12 @@ def test_variables_reach_the_command(copy):
     assert line.endswith("-m pipelines train otto --model mlp --seed 3 --device cpu --again")
 
 
+def test_a_message_reaches_the_command_as_it_stands():
+    message = 'cost $5 `id -u` "quoted"; echo \\'
+    told = make(REPOSITORY, "send", "C=titanic", f"MESSAGE={message}", "PODIUM=printf '<%s>'", "SEND=YES").stdout
+    assert told == f"<send><titanic><--message><{message}><--yes>"
+
+
 def test_what_is_missing_is_said_in_a_line(copy):
     assert "say which competition: make train C=titanic" in make(copy, "train").stderr
     requirements = copy / "requirements.txt"

@@ -21,7 +21,9 @@ def run_of(id: str, score: float, **tags: str) -> FinishedRun:
 
 def listed(file: str, public: float | None, message: str = "") -> Listed:
     status = "complete" if public is not None else "pending"
-    return Listed(ref=1, file=file, message=message, status=status, error="", public=public, private=None, sent=None)
+    return Listed(
+        ref=1, file=file, size=1, message=message, status=status, error="", public=public, private=None, sent=None
+    )
 
 
 def sent(*pairs: tuple[float, float]) -> list[Sent]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from pipelines import sending, stages
+from pipelines import delivery, stages
 from pipelines.__main__ import cli
 from pipelines.competition import find
 from pipelines.database import DATABASE
@@ -55,8 +55,8 @@ def home(written, tmp_path) -> Home:
 def server(monkeypatch):
     for name, value in (("KAGGLE_API_ENVIRONMENT", "TEST"), ("KAGGLE_USERNAME", USER), ("KAGGLE_KEY", KEY)):
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sending, "FIRST_LOOK", 0.01)
-    monkeypatch.setattr(sending, "LONGEST_LOOK", 0.05)
+    monkeypatch.setattr(delivery, "FIRST_LOOK", 0.01)
+    monkeypatch.setattr(delivery, "LONGEST_LOOK", 0.05)
     with kaggle_server() as found:
         found.archives[SLUG] = b""
         found.accepted.add(SLUG)
@@ -117,7 +117,7 @@ def test_the_same_bytes_are_not_sent_again(server: Kaggle, home, run):
     run("send", NAME, "--yes")
     code, _, err = run("send", NAME, "--yes")
     assert code == 65
-    assert "was sent already, and scored 0.78229" in err
+    assert ", and scored 0.78229" in err
     assert len(server.submissions) == 1
 
 
@@ -198,7 +198,7 @@ def test_an_answer_that_got_lost_is_no_second_submission(server: Kaggle, home, r
 
 
 def test_a_request_that_got_lost_is_made_again(server: Kaggle, home, run, monkeypatch):
-    monkeypatch.setattr(sending, "LOST", 0)
+    monkeypatch.setattr(delivery, "LOST", 0)
     server.refuse("CreateSubmission", 502, "bad gateway")
     code, _, err = run("send", NAME, "--yes")
     assert code == 0
@@ -209,13 +209,103 @@ def test_a_request_that_got_lost_is_made_again(server: Kaggle, home, run, monkey
 
 def test_what_was_sent_by_hand_is_not_sent_again(server: Kaggle, home, run):
     made = run_of(home)
-    server.submit(SLUG, made.tags["submission"], b"", "from the web page")
+    content = (home.submissions / NAME / made.tags["submission"]).read_bytes()
+    server.submit(SLUG, made.tags["submission"], content, "from the web page")
     code, out, err = run("send", NAME, "--yes")
     assert code == 0
     assert "already: it is not sent again" in err
     assert "public score 0.78229" in out
     assert len(server.submissions) == 1
     assert run_of(home).metrics["lb_public"] == 0.78229
+
+
+def test_an_older_one_of_the_same_name_is_not_taken_for_it(server: Kaggle, home, run):
+    made = run_of(home)
+    server.error = "bad rows"
+    server.submit(SLUG, made.tags["submission"], b"other bytes", "from the web page")
+    server.error, server.hidden = "", 4
+    code, out, _ = run("send", NAME, "--yes")
+    assert code == 0
+    assert "public score 0.78229" in out
+    assert len(server.submissions) == 2
+    assert "kaggle_error" not in run_of(home).tags
+
+
+def test_what_kaggle_made_an_error_of_can_be_sent_again(server: Kaggle, home, run):
+    server.error = "internal error"
+    assert run("send", NAME, "--yes")[0] == 65
+    server.error = ""
+    code, out, _ = run("send", NAME, "--yes")
+    assert code == 0
+    assert "public score 0.78229" in out
+    assert [each["state"] for each in outbox(home)] == ["done"]
+
+
+def test_an_error_without_a_reason_is_an_error(server: Kaggle, home, run, monkeypatch):
+    listed = type(server).listed
+    monkeypatch.setattr(type(server), "listed", lambda self, each: listed(self, each) | {"status": "ERROR"})
+    code, out, _ = run("send", NAME, "--yes")
+    assert code == 65
+    assert out.splitlines()[-1].endswith("as an error: Kaggle gives no reason")
+
+
+@pytest.mark.parametrize("score", ["", "NaN", "Infinity"])
+def test_a_submission_without_a_score_is_done(server: Kaggle, home, run, score):
+    server.score = score
+    code, out, _ = run("send", NAME, "--yes")
+    assert code == 0
+    assert "and gave it no score" in out
+    assert "nothing waits" in run("send")[2]
+    assert run("leaderboard", NAME)[0] == 0
+
+
+def test_a_score_of_a_run_that_was_deleted_holds_up_nothing(server: Kaggle, home, run, monkeypatch):
+    monkeypatch.setattr(delivery, "SCORED", 0)
+    server.pending = 2
+    assert run("send", NAME, "--yes")[0] == 0
+    made = run_of(home)
+    Tracker(home.mlruns).client.delete_run(made.id)
+    assert run("scores", NAME)[0] == 0
+    code, _, err = run("send", "--yes")
+    assert code == 0
+    assert f"the run of {made.tags['submission']} was deleted" in err
+    assert [each["state"] for each in outbox(home)] == ["done"]
+
+
+def test_a_file_that_is_too_large_is_no_day_that_is_spent(server: Kaggle, run):
+    server.refuse("CreateSubmission", 400, "Submission file size limit exceeded")
+    code, _, err = run("send", NAME, "--yes")
+    assert code == 77
+    assert "Kaggle refuses (400 Submission file size limit exceeded)" in err
+
+
+def test_limits_that_kaggle_does_not_tell_stop_nothing(server: Kaggle, run):
+    server.limits = {}
+    assert "left       unknown today, 0 were sent" in run("send", NAME)[1]
+    assert run("send", NAME, "--yes")[0] == 0
+
+
+def test_what_waits_can_be_taken_out_and_its_message_renewed(server: Kaggle, home, run):
+    server.left = 0
+    assert run("send", NAME, "--yes", "--message", "first")[0] == 75
+    assert run("send", NAME, "--yes", "--message", "second")[0] == 75
+    (waiting,) = outbox(home)
+    assert waiting["message"].endswith("second")
+    assert run("send", "--drop", "other.csv")[0] == 64
+    code, out, _ = run("send", "--drop", waiting["file"])
+    assert (code, out) == (0, f"taken out of the queue: {waiting['file']}\n")
+    assert outbox(home) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[", "[1]", '[{"file": 5}]', '[{"competition": "titanic", "file": "../a.csv"}]', "NaN"]
+)
+def test_an_outbox_that_was_damaged_is_told_in_a_line(home, run, text):
+    home.outbox.write_text(text)
+    code, _, err = run("send")
+    assert code == 74
+    assert f"{home.outbox}: cannot be read" in err
+    assert len(err.splitlines()) == 1
 
 
 def test_a_competition_that_refuses_holds_up_no_other(server: Kaggle, home, run):
@@ -252,7 +342,7 @@ def test_what_kaggle_lists_as_an_error_is_told(server: Kaggle, home, run):
 
 
 def test_a_score_that_takes_long_is_read_later(server: Kaggle, home, run, monkeypatch):
-    monkeypatch.setattr(sending, "SCORED", 0)
+    monkeypatch.setattr(delivery, "SCORED", 0)
     server.pending = 3
     code, out, _ = run("send", NAME, "--yes")
     assert code == 0
@@ -292,7 +382,7 @@ def test_a_file_of_anybody_is_checked(server, home, run, tmp_path):
     code, _, err = run("check", NAME, str(mine))
     assert code == 65
     assert "write '0': the column is of whole numbers" in err
-    assert run("check", NAME, str(tmp_path / "none.csv"))[0] == 74
+    assert run("check", NAME, str(tmp_path / "none.csv"))[0] == 64
 
 
 def test_fifty_kills_neither_lose_a_submission_nor_send_it_twice(server: Kaggle, home):
