@@ -39,7 +39,7 @@ def check_submission(job: Job, file: Path) -> list[str]:
         raise UsageError(f"there is no file {file}")
     sample = stages.ingest(job).tables.sample
     found = _linted(job, file, sample)
-    lines = [f"{file}: Kaggle takes it: {len(found.frame):,} rows, {found.told}"]
+    lines = [f"{file}: as Kaggle asks for it: {len(found.frame):,} rows, {found.told}"]
     sent = [each for each in Outbox(job.home.outbox).read() if each.competition == job.name and each.ref]
     for each in sent[: -LAST - 1 : -1]:
         before = job.home.submissions / job.name / each.file

@@ -94,7 +94,7 @@ def verdict(sent: Sequence[Sent], metric: Metric) -> str:
     """Whether the board agrees with cross-validation about which submission is better, in a line."""
     pairs = [each.pair for each in sent if each.pair is not None]
     if len(pairs) < FEW or len({cv for cv, _ in pairs}) < 2 or len({public for _, public in pairs}) < 2:
-        return f"{len(pairs)} scored submissions of runs that are known: too few to compare cv with the board"
+        return f"scored submissions of known runs: {len(pairs)}, too few to compare cv with the board"
     correlation = float(spearmanr(*zip(*pairs, strict=True)).statistic)
     told = f"rank correlation of cv and public {metric.name} over {len(pairs)} submissions: {correlation:+.2f}"
     if correlation < 0:

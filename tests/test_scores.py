@@ -35,7 +35,7 @@ def sent(*pairs: tuple[float, float]) -> list[Sent]:
     [
         ([(0.80, 0.75), (0.81, 0.76), (0.82, 0.78)], "cv and public accuracy over 3 submissions: +1.00"),
         ([(0.80, 0.78), (0.81, 0.76), (0.82, 0.75)], "over 3 submissions: -1.00. WARNING: they invert"),
-        ([(0.80, 0.78), (0.81, 0.76)], "2 scored submissions of runs that are known: too few"),
+        ([(0.80, 0.78), (0.81, 0.76)], "scored submissions of known runs: 2, too few"),
         ([(0.80, 0.78), (0.80, 0.76), (0.80, 0.77)], "too few"),
     ],
 )

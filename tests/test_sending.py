@@ -364,7 +364,7 @@ def test_scores_are_beside_the_runs_and_an_inversion_is_told(server: Kaggle, hom
     assert code == 0
     for each in (wide, small):
         assert each.name in out
-    assert "2 scored submissions of runs that are known: too few" in out
+    assert "scored submissions of known runs: 2, too few" in out
     assert (home.submissions / NAME / "scores.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -373,7 +373,7 @@ def test_a_file_of_anybody_is_checked(server, home, run, tmp_path):
     frame = pd.read_csv(file, dtype=str)
     code, out, _ = run("check", NAME, str(file))
     assert code == 0
-    assert "Kaggle takes it: 418 rows" in out
+    assert "as Kaggle asks for it: 418 rows" in out
     run("send", NAME, "--yes")
     code, out, _ = run("check", NAME, str(file))
     assert "which scored 0.78229: 1.000" in out
