@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from data.errors import BadDataError, Fault
@@ -15,6 +16,11 @@ from data.errors import BadDataError, Fault
 
 def read_archive(raw: bytes, place: str, wanted: Collection[str]) -> dict[str, bytes]:
     """The wanted files of a zip, by their base names, zips within it opened too; nothing is unpacked to disk.
+
+    Args:
+        raw: the zip.
+        place: its name in errors.
+        wanted: names, * standing for anything.
 
     Raises:
         BadDataError: the archive is truncated, corrupt, encrypted, or names a file outside itself.
@@ -58,8 +64,12 @@ def _members(archive: zipfile.ZipFile, place: str, wanted: Collection[str]) -> d
             raise BadDataError([Fault(file=place, what=what, mend="do not trust it: download it from Kaggle")])
     found: dict[str, bytes] = {}
     for info, path in sorted(paths.items(), key=lambda item: len(item[1].parts)):  # of two, the one nearer the top
-        if path.name in wanted:
+        if _is_wanted(path.name, wanted):
             found.setdefault(path.name, archive.read(info))
-        elif path.suffix == ".zip" and path.stem in wanted and path.stem not in found:
+        elif path.suffix == ".zip" and _is_wanted(path.stem, wanted) and path.stem not in found:
             found |= read_archive(archive.read(info), f"{place}/{path}", wanted)
     return found
+
+
+def _is_wanted(name: str, wanted: Collection[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in wanted)

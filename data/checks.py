@@ -9,8 +9,6 @@ import pandas as pd
 
 from data.errors import BadDataError, Fault
 from data.reading import FIRST_ROW
-from data.schema import Schema
-from data.splits import Split
 
 
 def gather(*steps: Callable) -> list:
@@ -72,31 +70,3 @@ def check_sample(sample: pd.DataFrame, test: pd.Series, file: str, column: str) 
         faults.append(Fault(file=file, column=column, what=what, mend=mend))
     if faults:
         raise BadDataError(faults)
-
-
-def target_of(cells: pd.Series, schema: Schema, split: Split, file: str) -> np.ndarray:
-    """The class of each row, int64 [rows].
-
-    Raises:
-        BadDataError: a label is none of the classes; a class, or the file, has fewer rows than there are folds.
-    """
-    position = {label: number for number, label in enumerate(schema.labels)}
-    target = cells.map(position)
-    faults = []
-    known = ", ".join(schema.labels)
-    for row in np.flatnonzero(target.isna()):
-        what = f"the label {cells.iloc[row]!r} is none of the classes" if cells.iloc[row] else "the label is empty"
-        mend = f"make it one of {known}"
-        faults.append(Fault(file=file, row=int(row) + FIRST_ROW, column=schema.target, what=what, mend=mend))
-    if len(cells) < split.folds:
-        what = f"{len(cells)} rows are fewer than the {split.folds} folds"
-        faults.append(Fault(file=file, what=what, mend="add rows, or lower the folds of the split"))
-    elif not faults:
-        for label, count in cells.value_counts().reindex(list(schema.labels), fill_value=0).items():
-            if count < split.folds:
-                what = f"the class {label!r} stands in {count or 'no'} rows, fewer than the {split.folds} folds"
-                mend = "add rows of that class, or take it out of the schema"
-                faults.append(Fault(file=file, column=schema.target, what=what, mend=mend))
-    if faults:
-        raise BadDataError(faults)
-    return target.to_numpy(dtype=np.int64)

@@ -72,7 +72,7 @@ def _misfits(found: Mapping[str, bytes], archive: Path, schema: Schema) -> Itera
     mend = f"declare what Kaggle serves by now: it lies in {archive}"
     columns = [schema.id, *schema.names]
     for name, rows, expected in (
-        (schema.train, schema.train_rows, [*columns, schema.target]),
+        (schema.train, schema.train_rows, [*columns, *schema.target.columns]),
         (schema.test, schema.test_rows, columns),
     ):
         if name not in found:

@@ -6,22 +6,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import average_precision_score, cohen_kappa_score, f1_score, roc_auc_score
 
 LEAST_PROBABILITY = 1e-15  # what Kaggle clips at before a logarithm
+HALF = 0.5  # probability from which a flag is set
+
+Scores = Callable[[np.ndarray, np.ndarray], float]
+RowScores = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
     """A score of predictions.
 
-    `score` takes the target (int64 [rows], the class as a position) and the predictions (float [rows, classes],
-    probabilities), and gives one figure.
+    `score` takes the target and the predictions (float [rows, columns]) as `data.targets` has them, and gives one
+    figure; NaN where a prediction is none, or where the rows cannot tell, as those of one class cannot of an AUC.
     """
 
     name: str  # as it stands in logs and figures: letters, digits, _
     greater_is_better: bool
-    score: Callable[[np.ndarray, np.ndarray], float]
-    rows: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None  # float64 [rows]; where `score` is its mean
+    score: Scores
+    rows: RowScores | None = None  # float64 [rows]; where `score` is its mean
 
     def better(self, score: float, than: float) -> bool:
         """Whether `score` beats `than`; a NaN never does, and anything else beats a NaN."""
@@ -35,11 +40,6 @@ def hits(target: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(predictions).any(axis=1), np.nan, predictions.argmax(axis=1) == target)
 
 
-def accuracy(target: np.ndarray, predictions: np.ndarray) -> float:
-    """Share of `hits`."""
-    return float(np.mean(hits(target, predictions)))
-
-
 def losses(target: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """-log(probability of the target) of each row, clipped and renormalised as Kaggle does it."""
     clipped = np.clip(predictions.astype(np.float64), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
@@ -47,11 +47,137 @@ def losses(target: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(clipped.sum(axis=1)) - np.log(hit))
 
 
-def log_loss(target: np.ndarray, predictions: np.ndarray) -> float:
-    """Mean of `losses`."""
-    return float(np.mean(losses(target, predictions)))
+def flag_losses(target: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """The mean of each row's binary log losses."""
+    shares = np.clip(predictions.astype(np.float64), LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    return np.asarray(-(target * np.log(shares) + (1 - target) * np.log1p(-shares)).mean(axis=1))
 
 
-ACCURACY = Metric(name="accuracy", greater_is_better=True, score=accuracy, rows=hits)
-LOG_LOSS = Metric(name="log_loss", greater_is_better=False, score=log_loss, rows=losses)
-METRICS = {metric.name: metric for metric in (ACCURACY, LOG_LOSS)}
+def divergences(target: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """Kullback and Leibler's divergence of the predicted shares from the true ones, of each row."""
+    clipped = np.clip(predictions.astype(np.float64), LEAST_PROBABILITY, 1)
+    wanted = np.clip(target.astype(np.float64), LEAST_PROBABILITY, 1)
+    return np.asarray((target * (np.log(wanted) - np.log(clipped / clipped.sum(axis=1, keepdims=True)))).sum(axis=1))
+
+
+def absolute_errors(target: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """|prediction - number| of each row."""
+    return np.abs(_errors(target, predictions))
+
+
+def absolute_shares(target: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """|prediction - number| / |number| of each row."""
+    least = np.finfo(np.float64).eps
+    return absolute_errors(target, predictions) / np.maximum(np.abs(target.astype(np.float64)), least)
+
+
+def squared_errors(target: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """(prediction - number) ** 2 of each row."""
+    return _errors(target, predictions) ** 2
+
+
+def rmse(target: np.ndarray, predictions: np.ndarray) -> float:
+    """The root of the mean of `squared_errors`."""
+    return float(np.sqrt(np.mean(squared_errors(target, predictions))))
+
+
+def rmsle(target: np.ndarray, predictions: np.ndarray) -> float:
+    """`rmse` of log(1 + x); a prediction below 0 counts as 0, as no log is there."""
+    logs = np.log1p(np.maximum(predictions.astype(np.float64), 0))
+    return rmse(np.log1p(target.astype(np.float64)), np.where(np.isnan(predictions), np.nan, logs))
+
+
+def roc_auc(target: np.ndarray, predictions: np.ndarray) -> float:
+    """The area under the ROC curve: of the second of two classes; else the mean of all classes or flags."""
+    return _mean_of_columns(roc_auc_score, target, predictions)
+
+
+def average_precision(target: np.ndarray, predictions: np.ndarray) -> float:
+    """The mean precision over the recalls: of the second of two classes; else the mean of all classes or flags."""
+    return _mean_of_columns(average_precision_score, target, predictions)
+
+
+def f1(target: np.ndarray, predictions: np.ndarray) -> float:
+    """Of the second of two classes."""
+    return _of_labels(lambda true, found: f1_score(true, found, zero_division=0), target, predictions)
+
+
+def f1_macro(target: np.ndarray, predictions: np.ndarray) -> float:
+    """The mean of the F1 of all classes or flags."""
+    return _of_labels(lambda true, found: f1_score(true, found, average="macro", zero_division=0), target, predictions)
+
+
+def quadratic_weighted_kappa(target: np.ndarray, predictions: np.ndarray) -> float:
+    """Cohen's kappa of ordered classes, whose disagreement weighs as the square of the distance."""
+
+    def kappa(true: np.ndarray, found: np.ndarray) -> float:
+        if len(set(true) | set(found)) < 2:
+            return np.nan
+        return float(cohen_kappa_score(true, found, weights="quadratic"))
+
+    return _of_labels(kappa, target, predictions)
+
+
+def _mean(rows: RowScores) -> Scores:
+    return lambda target, predictions: float(np.mean(rows(target, predictions)))
+
+
+def _errors(target: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    return np.asarray(predictions[:, 0].astype(np.float64) - target.astype(np.float64))
+
+
+def _of_labels(score: Scores, target: np.ndarray, predictions: np.ndarray) -> float:
+    """A score of the most probable classes, or of the flags that are set."""
+    if np.isnan(predictions).any():
+        return np.nan
+    return float(score(target, predictions.argmax(axis=1) if target.ndim == 1 else predictions >= HALF))
+
+
+def _mean_of_columns(score: Scores, target: np.ndarray, predictions: np.ndarray) -> float:
+    """A score of the second of two classes, or the mean of that of all columns; columns of one kind do not count."""
+    if np.isnan(predictions).any():
+        return np.nan
+    if target.ndim == 1:
+        target = np.eye(predictions.shape[1])[target]
+    columns = [1] if predictions.shape[1] == 2 and (target.sum(axis=1) == 1).all() else range(predictions.shape[1])
+    told = [column for column in columns if 0 < target[:, column].sum() < len(target)]
+    return float(np.mean([score(target[:, column], predictions[:, column]) for column in told])) if told else np.nan
+
+
+def _metric(name: str, greater_is_better: bool, rows: RowScores) -> Metric:
+    return Metric(name=name, greater_is_better=greater_is_better, score=_mean(rows), rows=rows)
+
+
+ACCURACY = _metric("accuracy", True, hits)
+LOG_LOSS = _metric("log_loss", False, losses)
+ROC_AUC = Metric(name="roc_auc", greater_is_better=True, score=roc_auc)
+AVERAGE_PRECISION = Metric(name="average_precision", greater_is_better=True, score=average_precision)
+F1 = Metric(name="f1", greater_is_better=True, score=f1)
+F1_MACRO = Metric(name="f1_macro", greater_is_better=True, score=f1_macro)
+KAPPA = Metric(name="quadratic_weighted_kappa", greater_is_better=True, score=quadratic_weighted_kappa)
+RMSE = Metric(name="rmse", greater_is_better=False, score=rmse)
+RMSLE = Metric(name="rmsle", greater_is_better=False, score=rmsle)
+MSE = _metric("mse", False, squared_errors)
+MAE = _metric("mae", False, absolute_errors)
+MAPE = _metric("mape", False, absolute_shares)
+FLAG_LOG_LOSS = _metric("flag_log_loss", False, flag_losses)
+DIVERGENCE = _metric("kl_divergence", False, divergences)
+METRICS = {
+    metric.name: metric
+    for metric in (
+        ACCURACY,
+        LOG_LOSS,
+        ROC_AUC,
+        AVERAGE_PRECISION,
+        F1,
+        F1_MACRO,
+        KAPPA,
+        RMSE,
+        RMSLE,
+        MSE,
+        MAE,
+        MAPE,
+        FLAG_LOG_LOSS,
+        DIVERGENCE,
+    )
+}

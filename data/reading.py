@@ -18,7 +18,6 @@ from pyarrow import compute
 from pyarrow import csv as arrow_csv
 
 from data.errors import BadDataError, Fault
-from data.schema import kind
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -163,6 +162,12 @@ def _refuse_header(header: Sequence[str], expected: Sequence[str], file: str) ->
     ]
     if faults:
         raise BadDataError(faults)
+
+
+def kind(column: pa.Column) -> type | None:
+    """`int`, `float` or `str`: what a declared column holds; None for any other dtype."""
+    text = str(column.dtype)
+    return str if text.startswith("str") else {"int64": int, "float64": float}.get(text)
 
 
 def typed(text: pd.DataFrame, columns: pa.DataFrameSchema, file: str, first: int = FIRST_ROW) -> pd.DataFrame:

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import pandera.pandas as pa
 
+from data.reading import kind
+from data.targets import Target
+
 SAMPLE_NAMES = ("sample_submission.csv", "sampleSubmission.csv", "gender_submission.csv")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schema:
-    """The files, their columns and the classes.
+    """The files, their columns and the target.
 
     `columns` declares the features, which train and test share, in pandera's terms: a dtype of `int`, `float` or `str`,
     `nullable` where a cell may be empty, and checks. An empty cell of a `str` column that is not nullable stays the
@@ -19,8 +22,7 @@ class Schema:
     """
 
     id: str  # the column that names a row
-    target: str  # the column of train that test lacks
-    classes: tuple[int | str, ...]  # the labels, in the order of the networks' outputs
+    target: Target  # the columns of train that test lacks
     columns: pa.DataFrameSchema
     train_rows: int  # as Kaggle serves them; the synthetic twin is drawn no larger
     test_rows: int
@@ -31,12 +33,13 @@ class Schema:
     numbered_apart: bool = False  # train and test count their ids apart, so that one may stand in both
 
     def __post_init__(self) -> None:
-        if not isinstance(self.classes, tuple) or len(self.separator) != 1:
-            raise ValueError(f"takes a tuple of classes and a separator of one character, but got {self.separator=}")
-        if len({self.id, self.target, *self.names}) != len(self.names) + 2:
-            raise ValueError(f"the id, the target and the columns have names of their own, but got {self.names=}")
-        if len(set(map(str, self.classes))) != len(self.classes) or len(self.classes) < 2:
-            raise ValueError(f"a schema takes two classes or more, each once, but got {self.classes=}")
+        if not isinstance(self.target, Target) or len(self.separator) != 1:
+            raise ValueError(
+                f"takes a Target and a separator of one character, but got {self.target=} {self.separator=}"
+            )
+        named = (self.id, *self.target.columns, *self.names)
+        if len(set(named)) != len(named):
+            raise ValueError(f"the id, the target and the columns have names of their own, but got {named}")
         if not self.columns.columns:
             raise ValueError("a schema declares one feature column or more, but got none")
         for name, column in self.columns.columns.items():
@@ -49,14 +52,3 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         """The feature columns' names, as declared."""
         return tuple(self.columns.columns)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The classes as they are written in a file."""
-        return tuple(map(str, self.classes))
-
-
-def kind(column: pa.Column) -> type | None:
-    """`int`, `float` or `str`: what a declared column holds; None for any other dtype."""
-    text = str(column.dtype)
-    return str if text.startswith("str") else {"int64": int, "float64": float}.get(text)

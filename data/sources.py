@@ -6,12 +6,18 @@ import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
+
+import pandas as pd
 
 from data import fetching, kaggle_client
 from data.archives import read_archive
 from data.errors import BadDataError, Fault, StorageError, UsageError
+from data.labelled import Labelled
 from data.schema import Schema
+
+Read = Callable[[Collection[str]], dict[str, bytes]]  # gives the files of some names, of those that are there
 
 
 class Source(StrEnum):
@@ -20,6 +26,7 @@ class Source(StrEnum):
     RAW = "raw"  # data/raw/<competition>/
     ARCHIVES = "archives"  # <slug>.zip or <slug>/ in the folder named by KAGGLE_ARCHIVES, or in /kaggle/input
     KAGGLE = "kaggle"
+    PACKAGE = "package"  # of those that are installed
     TWIN = "twin"
 
 
@@ -53,6 +60,7 @@ def locate(
     raw_folder: Path,
     archives: Iterable[Path],
     tell: Callable[[str], None] = lambda line: None,  # noqa: ARG005
+    uncut: Uncut | None = None,
 ) -> tuple[RawFiles | None, list[str]]:
     """Asks every source for the files, in order.
 
@@ -63,6 +71,7 @@ def locate(
         raw_folder: holds the user's own files.
         archives: the folders that may hold the archive.
         tell: is told what is waited for.
+        uncut: what the files may be cut from where they are not there; Kaggle has no such competition.
 
     Returns:
         The files of the first source that has them, or None; and a line for each source that has not.
@@ -73,13 +82,13 @@ def locate(
         StorageError: a file can't be read.
         NotAllowedError, TryLaterError, UnavailableError: Kaggle knows an account here, and refuses or is away.
     """
-    wanted = {schema.train, schema.test, *schema.sample}
+    look = partial(_look, schema=schema, uncut=uncut)
     misses: list[str] = []
     try:
         mine = raw_folder / competition
-        found = _read_folder(mine, slug, wanted)
-        if found:
-            return _complete(Source.RAW, mine, found, schema), misses
+        found = look(Source.RAW, mine, partial(_read_folder, mine, slug))
+        if found is not None:
+            return found, misses
         there = ", ".join(sorted(path.name for path in mine.iterdir())[:3]) if mine.is_dir() else ""
         misses.append(
             f"no files in {mine}" if not there else f"none of {schema.train}, {schema.test} among {there} in {mine}"
@@ -92,20 +101,56 @@ def locate(
                 raise UsageError(f"KAGGLE_ARCHIVES names {folder}, which is not a folder; mend it or unset it")
             archive = folder / f"{slug}.zip"
             if archive.is_file():
-                found = read_archive(archive.read_bytes(), str(archive), wanted)
-                return _complete(Source.ARCHIVES, archive, found, schema), misses
+                found = look(Source.ARCHIVES, archive, partial(read_archive, archive.read_bytes(), str(archive)))
+                return found or _complete(Source.ARCHIVES, archive, {}, schema), misses
             if (folder / slug).is_dir():
-                found = _read_folder(folder / slug, slug, wanted)
-                return _complete(Source.ARCHIVES, folder / slug, found, schema), misses
+                found = look(Source.ARCHIVES, folder / slug, partial(_read_folder, folder / slug, slug))
+                return found or _complete(Source.ARCHIVES, folder / slug, {}, schema), misses
             misses.append(f"neither {slug}.zip nor {slug}/ in {folder}")
     except OSError as error:
         raise StorageError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    if uncut is not None:
+        return uncut.packaged(), misses
     if not kaggle_client.has_credentials():
         misses.append("no Kaggle account is known here")
         return None, misses
     archive = fetching.fetch(slug, schema, mine, tell)
-    found = read_archive(archive.read_bytes(), str(archive), wanted)
-    return _complete(Source.KAGGLE, archive, found, schema), misses
+    return look(Source.KAGGLE, archive, partial(read_archive, archive.read_bytes(), str(archive))), misses
+
+
+def _look(
+    source: Source,
+    place: Path,
+    read: Callable[[Collection[str]], dict[str, bytes]],
+    schema: Schema,
+    uncut: Uncut | None,
+) -> RawFiles | None:
+    """The files where they are, or what they can be cut from."""
+    if found := read({schema.train, schema.test, *schema.sample}):
+        return _complete(source, place, found, schema)
+    if uncut is not None and uncut.labelled.files and (found := read(uncut.labelled.files)):
+        return uncut.cut(source, str(place), found)
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uncut:
+    """A labelled table, and what it is cut by."""
+
+    labelled: Labelled
+    schema: Schema
+    group: str | None
+    blank: Callable[[list[str]], pd.DataFrame]  # makes the sample submission of a list of ids
+
+    def cut(self, source: Source, place: str, found: Mapping[str, bytes]) -> RawFiles:
+        """The files that are made of those that were found."""
+        files = self.labelled.cut(found, place, self.schema, self.group, self.blank)
+        return RawFiles(source=source, place=place, files=files)
+
+    def packaged(self) -> RawFiles | None:
+        """Those of the package, where it has the rows."""
+        package = self.labelled.package
+        return self.cut(Source.PACKAGE, package, {}) if package else None
 
 
 def _complete(source: Source, place: Path, found: Mapping[str, bytes], schema: Schema) -> RawFiles:
@@ -127,9 +172,8 @@ def _read_folder(folder: Path, slug: str, wanted: Collection[str]) -> dict[str, 
     found: dict[str, bytes] = {}
     if (archive := folder / f"{slug}.zip").is_file():
         found |= read_archive(archive.read_bytes(), str(archive), wanted)
-    for name in wanted:
-        if (plain := folder / name).is_file():
-            found[name] = plain.read_bytes()
-        elif (zipped := folder / f"{name}.zip").is_file():
-            found |= read_archive(zipped.read_bytes(), str(zipped), {name})
+    for pattern in wanted:
+        for zipped in sorted(folder.glob(f"{pattern}.zip")):
+            found |= read_archive(zipped.read_bytes(), str(zipped), {zipped.stem})
+        found |= {plain.name: plain.read_bytes() for plain in sorted(folder.glob(pattern)) if plain.is_file()}
     return found

@@ -1,7 +1,8 @@
 """Synthetic twins: files of a competition's own shape, drawn from its declaration, with a known best score.
 
-The classes depend on some of the columns through a softmax of a linear rule, so the probabilities that the labels are
-drawn from are known, and no model can be expected to score better than they do.
+The target depends on some of the columns through a linear rule: a softmax of it gives the probabilities that labels are
+drawn from, a sigmoid those of flags, and noise is added to a number. So the best predictions are known, and no model
+can be expected to score better than they do.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ import pandas as pd
 import pandera.pandas as pa
 
 from data.metrics import Metric
-from data.schema import Schema, kind
+from data.reading import kind
+from data.schema import Schema
+from data.splits import Split
+from data.targets import Classes, Flags, Number, Target
 
 MOST_ROWS = 4000  # of train and of test
 SIGNALS = 5  # columns that the classes depend on, where there are so many
@@ -22,13 +26,15 @@ SHARE_OF_SIGNALS = 1 / 4  # of the columns of a wide table, whose signals then r
 SURENESS = 0.9  # mean probability of the likeliest class
 MISSING = 0.1  # share of empty cells where a column allows them
 KIN = 4  # rows of a group
+NOISE = 0.3  # of a number, in standard deviations of the rule
+RATERS = 20  # whose votes are the shares of a row
 VOCABULARY = 200  # words
 SYLLABLES = tuple(a + b for a in "bdfgklmnprstv" for b in "aeiou")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Twin:
-    """The files by name, and the score of the probabilities that the labels were drawn from."""
+    """The files by name, and the score of what the target was drawn from."""
 
     files: dict[str, bytes]
     best: float
@@ -38,19 +44,21 @@ def draw(
     schema: Schema,
     metric: Metric,
     blank: Callable[[list[str]], pd.DataFrame],
-    group: str | None = None,
+    split: Split | None = None,
     seed: int = 0,
 ) -> Twin:
     """Draws train, test and sample files.
 
     Args:
-        schema: the columns, classes and numbers of rows (at most 4,000 each are drawn).
-        metric: scores the twin's own probabilities on its train rows.
+        schema: the columns, the target and the numbers of rows (at most 4,000 each are drawn).
+        metric: scores what the target was drawn from, on the train rows.
         blank: makes the sample submission of a list of ids.
-        group: the column whose equal values are kin, if there is one.
+        split: names the columns that it goes by, if there are some.
         seed: the same seed draws the same bytes.
     """
     generator = np.random.default_rng(seed)
+    split = split or Split()
+    group = split.group
     train_rows, test_rows = min(schema.train_rows, MOST_ROWS), min(schema.test_rows, MOST_ROWS)
     rows = train_rows + test_rows
     words = _vocabulary(generator)
@@ -59,17 +67,60 @@ def draw(
         for name, column in schema.columns.columns.items()
     }
     signals = _signals(schema, drawn, group, words, generator)
-    probability = _probabilities(signals, len(schema.classes), generator)
-    target = (generator.random((rows, 1)) > probability.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    target, best = _target(schema.target, signals, generator)
 
     ids = [str(row + 1) for row in range(rows)]
     frame = pd.DataFrame({schema.id: ids, **drawn})
-    labels = np.array(schema.labels)[target]
-    train = frame[:train_rows].assign(**{schema.target: labels[:train_rows]})
+    train = frame[:train_rows].assign(**_cells(schema.target, target[:train_rows]))
+    if split.column is not None and split.column not in frame:
+        train = train.assign(**{split.column: np.arange(train_rows) % split.folds})
     tables = {schema.train: train, schema.test: frame[train_rows:]}
     files = {name: table.to_csv(index=False, sep=schema.separator).encode() for name, table in tables.items()}
     files[schema.sample[0]] = blank(ids[train_rows:]).to_csv(index=False).encode()
-    return Twin(files=files, best=metric.score(target[:train_rows], probability[:train_rows]))
+    return Twin(files=files, best=metric.score(target[:train_rows], best[:train_rows]))
+
+
+def _target(target: Target, signals: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """What is drawn, int64 or float32 [rows, ...], and the best predictions, float [rows, outputs]."""
+    rows, outputs = len(signals), len(target.outputs)
+    if isinstance(target, Number):
+        return _number(target, signals, generator)
+    if isinstance(target, Flags):
+        rule = signals @ generator.normal(scale=2, size=(signals.shape[1], outputs)) - 1  # most are not set
+        probability = 1 / (1 + np.exp(-rule))
+        return (generator.random((rows, outputs)) < probability).astype(np.float32), probability
+    probability = _probabilities(signals, outputs, generator)
+    if isinstance(target, Classes):
+        return (generator.random((rows, 1)) > probability.cumsum(axis=1)[:, :-1]).sum(axis=1), probability
+    counts = generator.multinomial(RATERS, probability)
+    return (counts / RATERS).astype(np.float32), probability
+
+
+def _number(target: Number, signals: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A linear rule and noise within the bounds that the checks say; e to the power of both where one is 0 or more."""
+    rule = signals @ generator.normal(size=signals.shape[1])
+    rule /= max(float(rule.std()), 1e-9)
+    least, greatest, _ = _bounds(pa.Column(float, target.checks))
+    noisy = rule + NOISE * generator.normal(size=len(rule))
+    if least is not None and greatest is not None:
+        middle, half = (least + greatest) / 2, (greatest - least) / 2
+        best, drawn = middle + half * np.tanh(rule / 2), middle + half * np.tanh(noisy / 2)
+    elif least is not None:
+        best, drawn = least + np.exp(rule + NOISE**2 / 2), least + np.exp(noisy)  # the first is the other's mean
+    elif greatest is not None:
+        best, drawn = greatest - np.exp(rule + NOISE**2 / 2), greatest - np.exp(noisy)
+    else:
+        best, drawn = rule, noisy
+    return drawn.round(4).astype(np.float32), best[:, None]
+
+
+def _cells(target: Target, drawn: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns of the train file."""
+    if isinstance(target, Classes):
+        return {target.column: np.array(target.outputs)[drawn]}
+    if isinstance(target, Flags):
+        drawn = drawn.astype(int)
+    return dict(zip(target.columns, np.atleast_2d(drawn.T), strict=True))
 
 
 def _vocabulary(generator: np.random.Generator) -> np.ndarray:

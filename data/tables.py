@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +28,31 @@ class Tables:
     train: pd.DataFrame  # [train rows]: the id as text, then the declared columns
     test: pd.DataFrame  # [test rows]: the same columns
     sample: pd.DataFrame  # [test rows]: the sample submission, in its own order, every cell as text
-    target: np.ndarray  # int64 [train rows]: the class as a position in schema.classes
-    fold: np.ndarray  # int8 [train rows]: the fold that holds the row out
+    target: np.ndarray  # int64 or float32 [train rows, ...]: see `data.targets`
+    fold: np.ndarray  # int8 [train rows]: the fold that holds the row out; -1 where none does
+    forward: bool  # whether a fold is trained on those before it alone, and not on all others
     fold_hash: str  # of the ids and their folds: scores compare where it agrees
     data_hash: str  # of the raw bytes
     source: Source
     place: str
     best: float | None  # the best score possible, known for a twin only
+
+    def held_out(self, fold: int | None) -> np.ndarray:
+        """Which train rows a fold holds out, bool [train rows]; none where there is no fold."""
+        return np.zeros(len(self.fold), dtype=bool) if fold is None else self.fold == fold
+
+    def trained_on(self, fold: int | None) -> np.ndarray:
+        """Which train rows a fold is trained on, bool [train rows]; all where there is no fold."""
+        return self.fold < fold if self.forward and fold is not None else ~self.held_out(fold)
+
+    @property
+    def scored(self) -> Tables:
+        """The same with those train rows alone that some fold holds out."""
+        held = self.fold >= 0
+        if held.all():
+            return self
+        train = self.train[held].reset_index(drop=True)
+        return replace(self, train=train, target=self.target[held], fold=self.fold[held])
 
 
 def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
@@ -46,12 +64,13 @@ def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
     sample_name = next(name for name in schema.sample if name in raw.files)
     train_file, test_file, sample_file = map(raw.named, (schema.train, schema.test, sample_name))
     columns = [schema.id, *schema.names]
+    beside = [name for name in split.columns if name not in columns]  # of the train file alone
 
     def text_of(name: str, expected: list[str] | None, separator: str) -> pd.DataFrame:
         return read_text(raw.files[name], raw.named(name), separator, expected)
 
     train_text, test_text, sample = checks.gather(
-        lambda: text_of(schema.train, [*columns, schema.target], schema.separator),
+        lambda: text_of(schema.train, [*columns, *schema.target.columns, *beside], schema.separator),
         lambda: text_of(schema.test, columns, schema.separator),
         lambda: text_of(sample_name, None, ","),
     )
@@ -63,12 +82,12 @@ def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
             None if schema.numbered_apart else checks.check_apart(train_id, test_id, train_file, test_file, schema.id)
         ),
         lambda: checks.check_sample(sample, test_id, sample_file, schema.id),
-        lambda: checks.target_of(train_text[schema.target].str.strip(), schema, split, train_file),
+        lambda: schema.target.read(train_text[list(schema.target.columns)], split.folds, train_file),
         lambda: typed(train_text, schema.columns, train_file),
         lambda: typed(test_text, schema.columns, test_file),
     )
     try:
-        fold = split.assign(target, None if split.group is None else train[split.group].to_numpy(dtype=object))
+        fold = split.assign(schema.target.strata(target, split.folds), pd.concat([train, train_text[beside]], axis=1))
     except ValueError as error:
         fault = Fault(file=train_file, what=str(error), mend="add rows, or lower the folds of the split")
         raise BadDataError([fault]) from error
@@ -78,6 +97,7 @@ def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
         sample=sample.assign(**{schema.id: sample[schema.id].str.strip()}),
         target=target,
         fold=fold,
+        forward=split.time is not None,
         fold_hash=hashlib.sha256("\n".join(train_id).encode() + fold.tobytes()).hexdigest(),
         data_hash=raw.sha256,
         source=raw.source,
@@ -90,11 +110,18 @@ def save(tables: Tables, folder: Path) -> None:
     """Writes the tables as Parquet and JSON; the folder appears whole or not at all."""
     with beside(folder) as part:
         part.mkdir(parents=True)
-        tables.train.assign(**{_TARGET: tables.target, _FOLD: tables.fold}).to_parquet(part / "train.parquet")
+        target = np.atleast_2d(tables.target.T)
+        columns = {f"{_TARGET}{number}": column for number, column in enumerate(target)}
+        tables.train.assign(**columns, **{_FOLD: tables.fold}).to_parquet(part / "train.parquet")
         tables.test.to_parquet(part / "test.parquet")
         tables.sample.to_parquet(part / "sample.parquet")
         hashes = {path.name: _sha256(path) for path in sorted(part.iterdir())}
-        told = {"fold_hash": tables.fold_hash, "sha256": hashes}
+        told = {
+            "fold_hash": tables.fold_hash,
+            "forward": tables.forward,
+            "columns": tables.target.ndim,
+            "sha256": hashes,
+        }
         (part / MANIFEST).write_text(json.dumps(told, indent=2) + "\n")
 
 
@@ -108,16 +135,19 @@ def load(folder: Path, raw: RawFiles) -> Tables | None:
         told = json.loads((folder / MANIFEST).read_text())
         if any(_sha256(folder / name) != sha256 for name, sha256 in told["sha256"].items()):
             return None
-        fold_hash = told["fold_hash"]
+        fold_hash, forward, columns = told["fold_hash"], told["forward"], told["columns"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     train = pd.read_parquet(folder / "train.parquet")
+    target = [name for name in train if str(name).startswith(_TARGET)]
+    found = train[target].to_numpy()
     return Tables(
-        train=train.drop(columns=[_TARGET, _FOLD]),
+        train=train.drop(columns=[*target, _FOLD]),
         test=pd.read_parquet(folder / "test.parquet"),
         sample=pd.read_parquet(folder / "sample.parquet"),
-        target=train[_TARGET].to_numpy(),
+        target=found[:, 0] if columns == 1 else found,
         fold=train[_FOLD].to_numpy(),
+        forward=forward,
         fold_hash=fold_hash,
         data_hash=raw.sha256,
         source=raw.source,

@@ -111,12 +111,12 @@ class Recipe:
         Raises:
             UsageError: the recipe does not fit the columns, or makes numbers that are not finite in float32.
         """
-        held_out = tables.fold == (-1 if fold is None else fold)
+        held_out, trained_on = tables.held_out(fold), tables.trained_on(fold)
         encoder = clone(self.encoder)
-        target = tables.target[~held_out]
+        target = tables.target[trained_on]
         numbered = tables.train.assign(**{ROW: np.arange(len(tables.train))})
         test = tables.test.assign(**{ROW: len(numbered) + np.arange(len(tables.test))})
-        train = encoder.fit_transform(numbered[~held_out].reset_index(drop=True), target)
+        train = encoder.fit_transform(numbered[trained_on].reset_index(drop=True), target)
 
         def dataset(found: Any, target: np.ndarray) -> Rows:
             return encoder.dataset(found, torch.from_numpy(target))
@@ -125,7 +125,9 @@ class Recipe:
         encoded = Fold(
             train=dataset(train, target),
             valid=dataset(encoder.transform(valid), tables.target[held_out]),
-            test=dataset(encoder.transform(test), np.full(len(tables.test), UNKNOWN)),
+            test=dataset(
+                encoder.transform(test), np.full((len(tables.test), *target.shape[1:]), UNKNOWN, dtype=target.dtype)
+            ),
             valid_rows=torch.from_numpy(np.flatnonzero(held_out)),
         )
         return released(encoder), encoded

@@ -40,8 +40,8 @@ class TransformerConfig(Config):
             if not 0 <= getattr(self, name) <= MOST_DROPOUT:
                 raise ValueError(f"takes {name} from 0 to {MOST_DROPOUT}, but got {name}={getattr(self, name)}")
 
-    def build(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> Transformer:
-        """See `Config.build`."""
+    def networks(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> Transformer:
+        """See `Config.networks`."""
         if not isinstance(form, Tokens) or "center" not in form.weights:
             raise UsageError(
                 "a TransformerConfig takes pieces of texts: give the candidate a recipe of features.pieces"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from data.datasets import UNKNOWN, Rows, TabularDataset
-from models.pack import Form, Pack
+from data.datasets import Rows, TabularDataset
+from models.pack import Form, Pack, padded_targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +35,12 @@ class Columns(Form):
         """See `Form.stack`; missing columns of numbers are zeros, which a network learns nothing from."""
         rows = tuple(len(data) for data in datasets)
         stacked = torch.zeros(len(datasets), max(rows), self.columns)
-        target = torch.full((len(datasets), max(rows)), UNKNOWN)
+        target = padded_targets(datasets)
         for number, data in enumerate(datasets):
             assert isinstance(data, TabularDataset)
             own = data.input.shape[1] - len(data.cardinalities)
             stacked[number, : len(data), :own] = data.input[:, :own]
             stacked[number, : len(data), self.numbers :] = data.input[:, own:]
-            target[number, : len(data)] = data.target
         return ColumnPack(input=stacked.to(device), target=target.to(device), rows=rows)
 
     def example(self, nets: int, rows: int) -> Tensor:

@@ -24,6 +24,16 @@ class Loss(StrEnum):
 
     CROSS_ENTROPY = "cross_entropy"  # an output a class
     BINARY = "binary"  # one output, the logit of the second of two classes
+    MULTILABEL = "multilabel"  # an output a flag, its logit (binary cross-entropy)
+    DIVERGENCE = "divergence"  # Kullback-Leibler's, of shares that sum to 1
+    SQUARED = "squared"  # of numbers (MSE), which are standardised for the networks, as for the next two
+    ABSOLUTE = "absolute"  # (MAE)
+    HUBER = "huber"  # squared within a standard deviation, absolute beyond (Huber, 1964)
+
+    @property
+    def is_of_numbers(self) -> bool:
+        """Whether it is of numbers, and not of probabilities."""
+        return self in (Loss.SQUARED, Loss.ABSOLUTE, Loss.HUBER)
 
 
 class Optimizer(StrEnum):
@@ -63,6 +73,7 @@ class Config(ABC):
     batch: int = 64  # rows
     loss: Loss = Loss.CROSS_ENTROPY
     label_smoothing: float = 0.0  # share of the target spread over all classes (Szegedy et al., 2016)
+    log_target: bool = False  # whether networks learn log(1 + x) of a number, which is then above -1
     optimizer: Optimizer = Optimizer.ADAMW
     lr: float = 1e-3  # the highest learning rate
     momentum: float = 0.9
@@ -108,20 +119,33 @@ class Config(ABC):
         for name in ("label_smoothing", "warmup", "momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"takes {name} in [0, 1), but got {name}={getattr(self, name)}")
+        if self.log_target and not self.loss.is_of_numbers:
+            raise ValueError(f"log_target is of numbers, but got {self.loss=}")
+        if self.label_smoothing and (self.loss.is_of_numbers or self.loss is Loss.DIVERGENCE):
+            raise ValueError(f"label_smoothing is of classes and flags, but got {self.loss=}")
         if self.refit is not None and self.refit < 0:
             raise ValueError(f"takes no networks or some, but got refit={self.refit}")
         if self.lr <= 0 or self.weight_decay < 0 or (self.clip is not None and self.clip <= 0):
             raise ValueError(f"takes positive rates, but got {self.lr=} {self.weight_decay=} {self.clip=}")
 
-    @abstractmethod
     def build(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> Network:
         """A pack of freshly drawn networks, one from each generator.
 
         Args:
             form: of the inputs.
-            outputs: logits a row.
+            outputs: of a row.
             generators: one a network, on the CPU.
 
         Raises:
             UsageError: networks of this family take no inputs of that form.
         """
+        from models.scale import Scale
+
+        network = self.networks(form, outputs, generators)
+        if self.loss.is_of_numbers:
+            network.target_scale = Scale(len(generators), self.log_target)
+        return network
+
+    @abstractmethod
+    def networks(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> Network:
+        """See `build`, whose arguments it has; what a family does of it."""

@@ -27,8 +27,8 @@ from models.training import Training, generators_of, pack_generators, predict
 class CrossFit:
     """What a cross-validation leaves: each fold at the epoch that its own ensemble scored best in."""
 
-    oof: np.ndarray  # float32 [train rows, classes]: of the networks that did not see the row
-    test: np.ndarray  # float32 [test rows, classes]: the mean of all networks
+    oof: np.ndarray  # float32 [train rows, columns]: of the networks that did not see the row
+    test: np.ndarray  # float32 [test rows, columns]: the mean of all networks
     score: float
     monitor: float  # the score by what chose the epochs
     fold_scores: tuple[float, ...]
@@ -42,7 +42,7 @@ def crossfit(
     folds: Sequence[Fold],
     whole: Fold | None,
     config: Config,
-    classes: int,
+    columns: int,
     metric: Metric,
     *,
     seed: int = 0,
@@ -56,7 +56,7 @@ def crossfit(
         folds: encoded, in the order of their numbers.
         whole: the fold that holds nothing out, for the networks trained on all rows; None leaves those out.
         config: the networks and their training.
-        classes: how many.
+        columns: of the predictions.
         metric: the competition's.
         seed: of weights, batches and dropout; the same seed gives the same bytes on a CPU.
         device: where to train.
@@ -73,7 +73,7 @@ def crossfit(
     hold_freed_memory()
     with matmul_precision(config.precision, device):
         state = keep.load() or {}
-        validation = _Validation(folds, config, classes, metric, seed, device)
+        validation = _Validation(folds, config, columns, metric, seed, device)
         with threads(validation.products):
             validation.restore(part("validation", state))
             validation.run(watch, keep)
@@ -111,10 +111,10 @@ class _Validation:
     """The cross-validation itself: all folds and members as one network, and each fold's best epoch."""
 
     def __init__(
-        self, folds: Sequence[Fold], config: Config, classes: int, metric: Metric, seed: int, device: torch.device
+        self, folds: Sequence[Fold], config: Config, columns: int, metric: Metric, seed: int, device: torch.device
     ) -> None:
         self.folds, self.config, self.device = folds, config, device
-        self.outputs = outputs_of(config.loss, classes)
+        self.outputs = outputs_of(config.loss, columns)
         self.form = form_of([fold.train for fold in folds])
         generators = pack_generators(seed, len(folds), config.members)
         self.network = config.build(self.form, self.outputs, generators).to(device)
@@ -123,7 +123,7 @@ class _Validation:
         self.training = Training(self.network, train, config, generators)
         self.valid = self.form.stack([fold.valid for fold in folds], device)
         self.scorer = Scorer(folds, metric, config.monitor or metric)
-        self.best = Best(self.network, self.scorer, classes)
+        self.best = Best(self.network, self.scorer, columns)
         self.history: list[Epoch] = []
 
     def run(self, watch: Watch, keep: Keep) -> None:
@@ -142,7 +142,7 @@ class _Validation:
         self.best.check()
 
     def test(self) -> Tensor:
-        """The mean of the best networks of all folds, [test rows, classes]."""
+        """The mean of the best networks of all folds, [test rows, columns]."""
         self.network.load_state_dict(self.best.weights)
         rows = self.form.stack([fold.test for fold in self.folds], self.device)
         return predict(self.network, rows, self.config).mean(dim=0)
@@ -207,7 +207,7 @@ class _Refit:
             keep.save(self.state)
 
     def test(self) -> Tensor:
-        """Their mean, [test rows, classes]."""
+        """Their mean, [test rows, columns]."""
         return predict(self.network, self.form.stack([self.whole.test], self.device), self.config)[0]
 
     def state(self) -> State:

@@ -26,7 +26,7 @@ class Ensemble:
         folds: one a fold.
         whole: None: no networks were trained on all rows.
         config: the networks.
-        classes: how many.
+        columns: of the predictions.
         weights: [folds x members, ...], of the networks of the folds.
         refit_weights: [refits, ...], of those that were trained on all rows.
         device: where to compute.
@@ -37,18 +37,18 @@ class Ensemble:
         folds: Sequence[Rows],
         whole: Rows | None,
         config: Config,
-        classes: int,
+        columns: int,
         weights: State,
         refit_weights: State,
         device: torch.device | str = "cpu",
     ) -> None:
         device = torch.device(device)
-        outputs = outputs_of(config.loss, classes)
+        outputs = outputs_of(config.loss, columns)
         self.validation = _Pack(folds, len(folds) * config.members, config, outputs, weights, device)
         self.refit = None if whole is None else _Pack([whole], config.refits, config, outputs, refit_weights, device)
 
     def predict(self, folds: Sequence[Rows], whole: Rows | None) -> Tensor:
-        """The mean of all networks' probabilities, float32 [rows, classes].
+        """The mean of all networks' predictions, float32 [rows, columns].
 
         Args:
             folds: the same rows, one dataset a fold.
@@ -73,7 +73,7 @@ class _Pack:
         self.network = network.to(device)
 
     def predict(self, rows: Sequence[Rows]) -> Tensor:
-        """Float32 [datasets, rows, classes]."""
+        """Float32 [datasets, rows, columns]."""
         with matmul_precision(self.config.precision, self.device):
             return predict(self.network, self.form.stack(rows, self.device), self.config)
 

@@ -1,6 +1,8 @@
-"""Losses of a row, and the probabilities that the same logits mean."""
+"""Losses of a row, and the predictions that the same outputs mean."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -8,37 +10,56 @@ from torch.nn import functional
 
 from models.config import Loss
 
+OF_NUMBERS: dict[Loss, Callable[..., Tensor]] = {
+    Loss.SQUARED: functional.mse_loss,
+    Loss.ABSOLUTE: functional.l1_loss,
+    Loss.HUBER: functional.huber_loss,
+}
 
-def outputs_of(loss: Loss, classes: int) -> int:
-    """How many logits a row has."""
-    if loss is Loss.BINARY and classes != 2:
-        raise ValueError(f"the binary loss takes two classes, but got {classes=}")
-    return 1 if loss is Loss.BINARY else classes
+
+def outputs_of(loss: Loss, columns: int) -> int:
+    """How many outputs a row has, whose predictions have so many columns.
+
+    Raises:
+        ValueError: the loss takes no such predictions.
+    """
+    if loss is Loss.BINARY and columns != 2:
+        raise ValueError(f"the binary loss takes two classes, but got {columns}")
+    return 1 if loss is Loss.BINARY else columns
 
 
-def row_losses(loss: Loss, logits: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
+def row_losses(loss: Loss, outputs: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """The loss of every row.
 
     Cross-entropy is the log-softmax followed by the negative log-likelihood, in one step. Smoothing spreads its share
     of the target over all classes (Szegedy et al., 2016, https://arxiv.org/abs/1512.00567).
 
-    Shape: logits [..., outputs], target int64 [...], result [...]
+    Shape: outputs [..., outputs]; target int64 [...] of classes, float32 [...] of a number, else float32
+    [..., outputs]; result [...]
+    """
+    if loss is Loss.CROSS_ENTROPY:
+        flat = functional.cross_entropy(
+            outputs.flatten(0, -2), target.flatten(), reduction="none", label_smoothing=label_smoothing
+        )
+        return flat.view(target.shape)
+    if loss is Loss.DIVERGENCE:
+        logs = torch.log_softmax(outputs, dim=-1)
+        return functional.kl_div(logs, target, reduction="none").sum(dim=-1)
+    if loss.is_of_numbers:
+        return OF_NUMBERS[loss](outputs, target.unsqueeze(-1), reduction="none").mean(dim=-1)
+    wanted = target.unsqueeze(-1) if loss is Loss.BINARY else target
+    wanted = wanted.to(outputs.dtype) * (1 - label_smoothing) + label_smoothing / 2
+    return functional.binary_cross_entropy_with_logits(outputs, wanted, reduction="none").mean(dim=-1)
+
+
+def predictions(loss: Loss, outputs: Tensor) -> Tensor:
+    """What the outputs mean: probabilities, which sum to 1 a row but of flags; numbers as they are.
+
+    Shape: outputs [..., outputs], result [..., columns]
     """
     if loss is Loss.BINARY:
-        wanted = target.to(logits.dtype) * (1 - label_smoothing) + label_smoothing / 2
-        return functional.binary_cross_entropy_with_logits(logits.squeeze(-1), wanted, reduction="none")
-    flat = functional.cross_entropy(
-        logits.flatten(0, -2), target.flatten(), reduction="none", label_smoothing=label_smoothing
-    )
-    return flat.view(target.shape)
-
-
-def probabilities(loss: Loss, logits: Tensor) -> Tensor:
-    """What the logits mean, summing to 1 a row.
-
-    Shape: logits [..., outputs], result [..., classes]
-    """
-    if loss is Loss.BINARY:
-        second = torch.sigmoid(logits)
+        second = torch.sigmoid(outputs)
         return torch.cat([1 - second, second], dim=-1)
-    return torch.softmax(logits, dim=-1)
+    if loss is Loss.MULTILABEL:
+        return torch.sigmoid(outputs)
+    return outputs if loss.is_of_numbers else torch.softmax(outputs, dim=-1)

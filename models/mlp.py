@@ -28,6 +28,7 @@ class Activation(StrEnum):
     GELU = "gelu"
     SILU = "silu"
     TANH = "tanh"
+    SIGMOID = "sigmoid"
 
 
 BENDS = {
@@ -35,15 +36,17 @@ BENDS = {
     Activation.GELU: functional.gelu,
     Activation.SILU: functional.silu,
     Activation.TANH: torch.tanh,
+    Activation.SIGMOID: torch.sigmoid,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class MLPConfig(Config):
-    """Hidden layers of one width; numbers may be expanded first, and codes of embedded categories become vectors."""
+    """Hidden layers; numbers may be expanded first, and codes of embedded categories become vectors."""
 
     width: int = 64  # units of a hidden layer
     depth: int = 2  # hidden layers
+    widths: tuple[int, ...] = ()  # of each hidden layer, where they differ: in the place of width and depth
     activation: Activation = Activation.RELU
     dropout: float = 0.0  # after each hidden layer
     embedding: int = 8  # units of an embedded category
@@ -60,14 +63,16 @@ class MLPConfig(Config):
             raise ValueError("takes some sums where no number passes, but got pieces=None, sums=0")
         if self.width < 1 or self.depth < 0 or self.embedding < 1:
             raise ValueError(f"takes layers of 1 or more units, but got {self.width=} {self.depth=} {self.embedding=}")
+        if not isinstance(self.widths, tuple) or any(type(each) is not int or each < 1 for each in self.widths):
+            raise ValueError(f"takes a tuple of layers of 1 or more units, but got {self.widths=}")
         for name in ("dropout", "input_dropout"):
             if not 0 <= getattr(self, name) <= MOST_DROPOUT:
                 raise ValueError(f"takes {name} from 0 to {MOST_DROPOUT}, but got {name}={getattr(self, name)}")
         if not isinstance(self.activation, Activation):
             raise ValueError(f"takes an Activation, but got activation={self.activation!r}")
 
-    def build(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> MLP:
-        """See `Config.build`."""
+    def networks(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> MLP:
+        """See `Config.networks`."""
         if not isinstance(form, Columns):
             raise UsageError("an MLPConfig takes tables: give the candidate a recipe that makes columns of the rows")
         return MLP(self, form, outputs, generators)
@@ -93,7 +98,8 @@ class MLP(Network):
         self.expansion = Expansion(*sizes, generators) if expands else None
         self.embedding = PackedEmbedding(cardinalities, config.embedding, generators) if cardinalities else None
         inside = sum(self.expansion.widths) if self.expansion is not None else self.numbers
-        widths = [inside + len(cardinalities) * config.embedding] + [config.width] * config.depth
+        hidden = config.widths or [config.width] * config.depth
+        widths = [inside + len(cardinalities) * config.embedding, *hidden]
         self.hidden = nn.ModuleList(PackedLinear(inside, outside, generators) for inside, outside in pairwise(widths))
         self.output = PackedLinear(widths[-1], outputs, generators)
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.keeping import State, part, prefixed
 from models.pack import Pack
+from models.scale import Scale
 
 BYTE = 256  # values
 MASKS = 4  # that a block holds
@@ -104,6 +105,10 @@ class Network(nn.Module):
     nets: int
     sparse_rate: float = 1.0  # the learning rate of `sparse_parameters`, as a share of the others'
     slow_rate: float = 1.0  # that of `slow_parameters`
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.target_scale: Scale | None = None  # of the numbers that are predicted; None: of probabilities
 
     def sparse_parameters(self) -> list[nn.Parameter]:
         """Those whose gradient is sparse, since a batch uses a few of their vectors only."""

@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from data.datasets import Rows
+from data.datasets import UNKNOWN, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class Pack(ABC):
     A row has a number, which counts over the folds' rows, each fold padded to the longest.
 
     Attributes:
-        target: int64 [folds, rows]; -1 in the padding.
+        target: int64 or float32 [folds, rows, ...]; -1 in the padding.
         rows: the true rows of each fold.
     """
 
@@ -55,6 +56,11 @@ class Pack(ABC):
     @abstractmethod
     def parts(self, most: int) -> Iterator[Tensor]:
         """Positions of all rows of every fold, int64 [folds, part], so that a part has about `most` numbers a fold."""
+
+
+def padded_targets(datasets: Sequence[Rows]) -> Tensor:
+    """The targets of all datasets, [datasets, longest, ...], `UNKNOWN` in the padding."""
+    return pad_sequence([data.target for data in datasets], batch_first=True, padding_value=UNKNOWN)
 
 
 class Batches:
@@ -83,7 +89,7 @@ class Batches:
     def epoch(self, number: int) -> list[tuple[Tensor, Tensor, Tensor]]:
         """The numbers of the rows of every step of an epoch, and their weights in a batch's mean.
 
-        Shape: a step has rows int64 [nets, batch], target int64 [nets, batch], weight float32 [nets, batch].
+        Shape: a step has rows int64 [nets, batch], target [nets, batch, ...], weight float32 [nets, batch].
         """
         nets, length = len(self.generators), self.pack.target.shape[1]
         found = torch.empty(nets, *self.slots.shape[1:], dtype=torch.int64)
@@ -95,7 +101,9 @@ class Batches:
             order[:, rows] = order[:, 0]
             found[own] = order[:, self.slots[fold]].add_(fold * length)
         at = found.transpose(0, 1).to(self.pack.target.device)  # [steps, nets, batch]
-        target = self.pack.target.flatten()[at].clamp_min(0)
+        target = self.pack.target.flatten(0, 1)[at]
+        if not target.is_floating_point():
+            target = target.clamp_min(0)  # of the row in a slot of weight 0, which a loss refuses
         steps = list(zip(at, target, self.weight, strict=True))
         return [steps[step] for step in self.pack.order_of(len(steps), number)]
 

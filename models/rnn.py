@@ -57,8 +57,8 @@ class RNNConfig(Config):
         """1 or 2."""
         return 2 if self.bidirectional else 1
 
-    def build(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> RNN:
-        """See `Config.build`."""
+    def networks(self, form: Form, outputs: int, generators: Sequence[torch.Generator]) -> RNN:
+        """See `Config.networks`."""
         if not isinstance(form, Tokens):
             raise UsageError("an RNNConfig takes texts: give the candidate a recipe made by features.text")
         return RNN(self, form, outputs, generators)

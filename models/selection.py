@@ -20,17 +20,18 @@ class DivergedError(PodiumError):
 
 
 class Scorer:
-    """Brings the folds' valid rows into the order of the train rows, and scores them."""
+    """Brings the folds' valid rows into the order of the train rows, without those that none holds out; scores them."""
 
     def __init__(self, folds: Sequence[Fold], metric: Metric, monitor: Metric) -> None:
         self.metric, self.monitor = metric, monitor
-        self.rows = [fold.valid_rows.numpy() for fold in folds]
-        self.target = np.empty(sum(map(len, self.rows)), dtype=np.int64)
-        for fold, at in zip(folds, self.rows, strict=True):
-            self.target[at] = fold.valid.target.numpy()
+        held_out = [fold.valid_rows.numpy() for fold in folds]
+        scored = np.sort(np.concatenate(held_out))
+        self.rows = [np.searchsorted(scored, rows) for rows in held_out]  # places among those
+        targets = np.concatenate([fold.valid.target.numpy() for fold in folds])
+        self.target = targets[np.argsort(np.concatenate(self.rows))]
 
     def rows_of(self, shares: Tensor) -> np.ndarray:
-        """Probabilities [folds, valid rows, classes] as [train rows, classes]."""
+        """Predictions [folds, valid rows, columns] as [scored rows, columns]."""
         oof = np.empty((len(self.target), shares.shape[2]), dtype=np.float32)
         for found, at in zip(shares.cpu().numpy(), self.rows, strict=True):
             oof[at] = found[: len(at)]
@@ -55,9 +56,9 @@ class Scorer:
 class Best:
     """Each fold's best epoch so far: its predictions and its networks' weights."""
 
-    def __init__(self, network: torch.nn.Module, scorer: Scorer, classes: int) -> None:
+    def __init__(self, network: torch.nn.Module, scorer: Scorer, columns: int) -> None:
         self.network, self.monitor, self.rows = network, scorer.monitor, scorer.rows
-        self.oof = np.full((len(scorer.target), classes), np.nan, dtype=np.float32)
+        self.oof = np.full((len(scorer.target), columns), np.nan, dtype=np.float32)
         self.weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
         self.scores = [np.nan] * len(self.rows)
         self.epochs = [0] * len(self.rows)

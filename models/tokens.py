@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.datasets import CONTEXT_STEP, PADDING, UNKNOWN, UNSEEN, Rows, SequenceDataset
-from models.pack import Form, Pack
+from data.datasets import CONTEXT_STEP, PADDING, UNSEEN, Rows, SequenceDataset
+from models.pack import Form, Pack, padded_targets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,19 +43,17 @@ class Tokens(Form):
         rows = tuple(len(data) for data in datasets)
         shape = (len(datasets), max(rows))
         starts, lengths, places = (torch.zeros(shape, dtype=torch.int64) for _ in range(3))
-        target = torch.full(shape, UNKNOWN)
         tokens, vectors, contexts, first = [], [], _Shared(), 0
         for number, data in enumerate(datasets):
             assert isinstance(data, SequenceDataset)
             starts[number, : len(data)] = first + data.offsets[:-1]
             lengths[number, : len(data)] = data.offsets.diff()
-            target[number, : len(data)] = data.target
             places[number, : len(data)] = data.places + contexts.add(data.context)
             tokens.append(data.input)
             vectors.append(data.vectors)
             first += len(data.input)
         tokens.append(torch.tensor([PADDING]))  # there is one to point at
-        parts = (torch.cat(tokens), starts, lengths, target, contexts.whole(), places)
+        parts = (torch.cat(tokens), starts, lengths, padded_targets(datasets), contexts.whole(), places)
         names = ("tokens", "starts", "lengths", "target", "context", "places")
         moved = {name: part.to(device) for name, part in zip(names, parts, strict=True)}
         return TokenPack(rows=rows, vectors=tuple(vectors), **moved)

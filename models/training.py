@@ -12,7 +12,7 @@ from torch import Tensor
 
 from models.config import Config
 from models.keeping import State, part, prefixed
-from models.losses import probabilities, row_losses
+from models.losses import predictions, row_losses
 from models.network import Network, Noise
 from models.optimizers import build_optimizers, clip_gradients, rate_at
 from models.pack import Batches, Pack
@@ -53,6 +53,8 @@ class Training:
         self.noise: Noise | None = None  # of the epoch under way
         self.noise_before: State = {}  # of an epoch that goes on
         network.fit(pack)  # may leave parameters out
+        if network.target_scale is not None:
+            network.target_scale.fit(pack)
         self.optimizers = build_optimizers(config, network)
 
     def epoch(self, tell: Callable[[float], None] | None = None) -> Tensor:
@@ -73,8 +75,9 @@ class Training:
             step = self.epochs * self.batches.steps + self.steps
             for group in self._groups():
                 group["lr"] = rate_at(config, step, steps) * group["share"]
-            logits = network(self.batches.pack.input_of(rows), noise)
-            losses = row_losses(config.loss, logits, target, config.label_smoothing)
+            outputs = network(self.batches.pack.input_of(rows), noise)
+            wanted = target if network.target_scale is None else network.target_scale.scaled(target)
+            losses = row_losses(config.loss, outputs, wanted, config.label_smoothing)
             loss = (losses * weight).sum(dim=1)  # [nets]
             network.zero_grad()
             loss.sum().backward()
@@ -134,15 +137,16 @@ def _states_of(generators: Sequence[torch.Generator]) -> Tensor:
 
 @torch.no_grad()
 def predict(network: Network, pack: Pack, config: Config) -> Tensor:
-    """The mean of the members' probabilities in every fold, float32 [folds, rows, classes]."""
-    folds, longest = pack.target.shape
+    """The mean of the members' predictions in every fold, float32 [folds, rows, columns]."""
+    folds, longest = pack.target.shape[:2]
     members = network.nets // folds
     first = torch.arange(folds, device=pack.target.device).unsqueeze(1) * longest
     orders, found = [], []
     for at in pack.parts(MOST // network.nets):
         rows = (at + first).repeat_interleave(members, dim=0)  # [nets, part]
-        shares = probabilities(config.loss, network(pack.input_of(rows)))  # [nets, part, classes]
-        found.append(shares.unflatten(0, (folds, members)).mean(dim=1))
+        outputs = predictions(config.loss, network(pack.input_of(rows)))  # [nets, part, columns]
+        outputs = outputs if network.target_scale is None else network.target_scale.restored(outputs)
+        found.append(outputs.unflatten(0, (folds, members)).mean(dim=1))
         orders.append(at)
     order = torch.cat(orders, dim=1).unsqueeze(2)
     predicted = torch.cat(found, dim=1)

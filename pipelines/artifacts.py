@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from data.errors import StorageError
 from data.schema import Schema
 from data.tables import Tables
+from data.targets import Classes, Flags, Number, Target
 from models.config import Config
 from models.crossfit import CrossFit
 from pipelines import report
@@ -47,16 +49,17 @@ def write(folder: Path, competition: Competition, tables: Tables, config: Config
 def write_predictions(
     folder: Path, competition: Competition, tables: Tables, oof: np.ndarray, test: np.ndarray
 ) -> None:
-    """Writes the predictions, float [rows, classes], of all train rows and all test rows, and their figures."""
+    """Writes the predictions, float [rows, columns], of all scored train rows and all test rows, and their figures."""
+    tables = tables.scored
     schema, group = competition.schema, competition.split.group
     folds = pd.DataFrame({schema.id: tables.train[schema.id], "fold": tables.fold})
     folds.assign(**{} if group is None else {group: tables.train[group]}).to_parquet(folder / FOLDS, index=False)
     _predictions(tables.train[schema.id], oof, schema).assign(
-        fold=tables.fold, target=np.array(schema.labels)[tables.target]
+        fold=tables.fold, **schema.target.written(tables.target)
     ).to_parquet(folder / OOF_PREDICTIONS, index=False)
     _predictions(tables.test[schema.id], test, schema).to_parquet(folder / TEST_PREDICTIONS, index=False)
-    confusion = report.confusion_matrix(tables.target, oof, schema.labels)
-    report.write_png(confusion, folder / "confusion_matrix.png")
+    for name, figure in _figures(tables.target, oof, schema.target).items():
+        report.write_png(figure, folder / f"{name}.png")
     column = competition.recipe.text
     if column is not None:
         words = np.array([len(str(text).split()) for text in tables.train[column].fillna("")])
@@ -64,20 +67,31 @@ def write_predictions(
         report.write_png(by_length, folder / "score_by_length.png")
 
 
+def _figures(target: np.ndarray, oof: np.ndarray, declared: Target) -> dict[str, Figure]:
+    """What there is to see of a target's predictions, by name."""
+    if isinstance(declared, Classes):
+        return {"confusion_matrix": report.confusion_matrix(target, oof, declared.outputs)}
+    if isinstance(declared, Number):
+        return {"predicted": report.predicted(target, oof[:, 0], declared.column)}
+    if isinstance(declared, Flags):
+        return {"score_by_flag": report.score_by_flag(target, oof, declared.names)}
+    return {}
+
+
 def _predictions(ids: pd.Series, predictions: np.ndarray, schema: Schema) -> pd.DataFrame:
-    """The id, and a column a class with its probability."""
-    return pd.DataFrame({schema.id: ids, **dict(zip(schema.labels, predictions.T, strict=True))})
+    """The id, and a column an output."""
+    return pd.DataFrame({schema.id: ids, **dict(zip(schema.target.outputs, predictions.T, strict=True))})
 
 
 def read_test_predictions(folder: Path, schema: Schema) -> tuple[list[str], np.ndarray]:
-    """The ids and the probabilities, float32 [test rows, classes], that `write` wrote."""
+    """The ids and the predictions, float32 [test rows, columns], that `write` wrote."""
     frame = pd.read_parquet(folder / TEST_PREDICTIONS)
-    return frame[schema.id].tolist(), frame[list(schema.labels)].to_numpy()
+    return frame[schema.id].tolist(), frame[list(schema.target.outputs)].to_numpy()
 
 
 def read_oof(folder: Path, schema: Schema) -> np.ndarray:
-    """The out-of-fold probabilities, float32 [train rows, classes], in the order of the train rows."""
-    return pd.read_parquet(folder / OOF_PREDICTIONS, columns=list(schema.labels)).to_numpy()
+    """The out-of-fold predictions, float32 [scored rows, columns], in the order of the train rows."""
+    return pd.read_parquet(folder / OOF_PREDICTIONS, columns=list(schema.target.outputs)).to_numpy()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,10 +99,10 @@ class Scored:
     """The train rows of a run, and what was predicted of them out of fold."""
 
     ids: np.ndarray  # [rows]
-    target: np.ndarray  # int64 [rows]
+    target: np.ndarray  # [rows, ...], see `data.targets`
     fold: np.ndarray  # int8 [rows]
     group: np.ndarray | None  # [rows], equal where rows are kin
-    oof: np.ndarray  # float32 [rows, classes]
+    oof: np.ndarray  # float32 [rows, columns]
 
 
 def read_scored(folder: Path, competition: Competition) -> Scored:
@@ -100,16 +114,16 @@ def read_scored(folder: Path, competition: Competition) -> Scored:
     schema, group = competition.schema, competition.split.group
     try:
         oof = pd.read_parquet(folder / OOF_PREDICTIONS)
-        unknown = {*schema.labels} - {*oof} or {*oof["target"]} - {*schema.labels}
+        unknown = {*schema.target.outputs} - {*oof}
         if unknown:
             raise ValueError(f"they are of other classes than are declared by now: {min(unknown)}")
         kin = None if group is None else pd.read_parquet(folder / FOLDS)[group].to_numpy()
         return Scored(
             ids=oof[schema.id].to_numpy(),
-            target=oof["target"].map({label: number for number, label in enumerate(schema.labels)}).to_numpy(np.int64),
+            target=schema.target.unwritten(oof),
             fold=oof["fold"].to_numpy(),
             group=kin,
-            oof=oof[list(schema.labels)].to_numpy(),
+            oof=oof[list(schema.target.outputs)].to_numpy(),
         )
     except (OSError, ValueError, KeyError) as error:
         raise StorageError(

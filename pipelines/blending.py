@@ -61,9 +61,9 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
     runs = [each.run for each in trained]
     oof = [artifacts.read_oof(run.artifacts, schema) for run in runs]
     tests = [artifacts.read_test_predictions(run.artifacts, schema) for run in runs]
-    tables = ingested.tables
+    tables = ingested.tables.scored
     hashes = [run.tags["fold_hash"] for run in runs]
-    found = blend(oof, tables.target, tables.fold, hashes, competition.metric, job.seed)
+    found = blend(oof, tables.target, tables.fold, hashes, competition.metric, job.seed, schema.target.has_temperature)
     shares = {
         each.model: {"weight": float(weight), "run": each.run.id, "key": each.key}
         for each, weight in zip(trained, found.weights, strict=True)

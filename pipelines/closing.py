@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from optuna.trial import FrozenTrial
 
-from data.metrics import LOG_LOSS
 from data.sources import Source
 from models.trials import SCORE, best_of, finished
 from models.tuning import applied, plain
@@ -49,7 +48,8 @@ def closing(job: Job, trained: Sequence[Trained], chosen: Trained, seconds: floa
     new = [each for each in trained if not each.hit and each.config is not None]
     spent = sum(each.run.metrics["train_seconds"] for each in new)
     took = f"trained in {spent:.1f} s on {chosen.run.tags['device']}" if new else "found: nothing was trained"
-    beside = "" if metric.name == LOG_LOSS.name else f", log loss {metrics['cv_log_loss']:.4f}"
+    usual = job.competition.schema.target.usual.name
+    beside = "" if metric.name == usual else f", {usual.replace('_', ' ')} {metrics[f'cv_{usual}']:.4f}"
     lines = {
         "data": f"{tables.source}: {tables.place}",
         "rows": f"{len(tables.train):,} train, {len(tables.test):,} test{_other_rows(job, chosen)}",

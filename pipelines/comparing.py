@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from data.errors import UsageError
+from data.targets import Classes
 from pipelines.artifacts import Scored, read_scored
 from pipelines.competition import Competition, find
 from pipelines.runs import FinishedRun
@@ -76,10 +77,10 @@ def compared(a: FinishedRun, b: FinishedRun) -> Comparison:
 
 def tables(found: Comparison) -> Iterator[Table]:
     """What there is to see: scores, folds, classes, settings that differ, and rows on which the runs disagree most."""
-    paired, labels = found.paired, found.competition.schema.labels
+    paired, labels = found.paired, found.competition.schema.target.outputs
     yield _scores(found)
     yield _parts("fold", {f"{number}": pair for number, pair in paired.by_fold.items()}, found)
-    if len(paired.by_class) <= MOST_CLASSES:
+    if 0 < len(paired.by_class) <= MOST_CLASSES:
         yield _parts("class", {labels[number]: pair for number, pair in paired.by_class.items()}, found)
     settings = _differing(found)
     if settings.row_count:
@@ -134,10 +135,17 @@ def _short(text: str) -> str:
 
 def _rows(found: Comparison) -> Table:
     schema, one, other = found.competition.schema, found.one, found.other
-    at = np.arange(len(one.target)), one.target
-    a, b = one.oof[at], other.oof[at]
-    table = _table(schema.id, "fold", schema.target, "A says it with", "B says it with")
+    target = schema.target
+    if isinstance(target, Classes):
+        at = np.arange(len(one.target)), one.target
+        a, b, words = one.oof[at], other.oof[at], "says it with"
+        true = [target.outputs[label] for label in one.target]
+    else:
+        wanted = one.target.reshape(one.oof.shape)
+        a, b = (np.abs(each.oof - wanted).mean(axis=1) for each in (one, other))
+        words = "is off by"
+        true = [" ".join(f"{cell:g}" for cell in cells) for cells in wanted]
+    table = _table(schema.id, "fold", " ".join(target.columns), f"A {words}", f"B {words}")
     for row in np.argsort(-np.abs(b - a), kind="stable")[:MOST_ROWS]:
-        label = schema.labels[one.target[row]]
-        table.add_row(str(one.ids[row]), str(one.fold[row]), label, f"{a[row]:.3f}", f"{b[row]:.3f}")
+        table.add_row(str(one.ids[row]), str(one.fold[row]), true[row], f"{a[row]:.3f}", f"{b[row]:.3f}")
     return table

@@ -10,11 +10,13 @@ from importlib import import_module
 from pathlib import Path
 
 from data.errors import UsageError
+from data.labelled import Labelled
 from data.metrics import Metric
 from data.schema import Schema
 from data.splits import Split
+from data.targets import Classes, Flags, Number, Shares, Target
 from features.recipe import Recipe
-from models.config import Config
+from models.config import Config, Loss
 from models.losses import outputs_of
 from models.pruners import LEAST_FOLDS, Pruner
 from models.samplers import Space
@@ -23,6 +25,12 @@ from submissions.board import Board
 from submissions.layout import Layout
 
 FOLDER = Path(__file__).parent / "competitions"
+LOSSES: Mapping[type[Target], tuple[Loss, ...]] = {
+    Classes: (Loss.CROSS_ENTROPY, Loss.BINARY),
+    Number: (Loss.SQUARED, Loss.ABSOLUTE, Loss.HUBER),
+    Flags: (Loss.MULTILABEL,),
+    Shares: (Loss.DIVERGENCE,),
+}
 DECLARATION_ERRORS = (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError)  # of who writes one
 
 
@@ -54,6 +62,7 @@ class Competition:
     full: tuple[str, ...] = ()  # the same with --full, for whoever has the time
     trials: int = 0  # that are searched for each of them, unless TRIALS says how many
     board: Board | None = None  # Kaggle's final leaderboard; None: unknown
+    labelled: Labelled | None = None  # where nobody has cut the rows into a train and a test file
     verbatim: bool = False  # a test row that repeats train rows in all columns but the group's takes their labels
 
     def __post_init__(self) -> None:
@@ -69,6 +78,7 @@ class Competition:
         ):
             if not isinstance(part, wanted):
                 raise ValueError(f"takes a {wanted.__name__}, but got {part!r}")
+        self._check_columns()
         for name, candidate in self.candidates.items():
             self._check_candidate(name, candidate)
         for name in (*self.blend, *self.full):
@@ -76,13 +86,23 @@ class Competition:
                 raise ValueError(f"blends candidates, which are {', '.join(self.candidates)}, but got {name!r}")
         if self.trials < 0:
             raise ValueError(f"searches no trials or some, but got {self.trials=}")
-        if self.split.group is not None and self.split.group not in self.schema.names:
-            raise ValueError(f"the split's group is a column of the schema, but got {self.split.group!r}")
+
+    def _check_columns(self) -> None:
+        self.layout.check(self.schema.target)
+        for column in filter(None, (self.split.group, self.split.time)):
+            if column not in self.schema.names:
+                raise ValueError(f"a split's group and time are columns of the schema, but got {column!r}")
+        if self.verbatim and not isinstance(self.schema.target, Classes):
+            raise ValueError("verbatim takes labels over, but the target has no classes")
 
     def _check_candidate(self, name: str, candidate: Candidate) -> None:
         if not re.fullmatch(r"\w+", name):
             raise ValueError(f"a candidate's name is made of letters, digits and _, but got {name!r}")
-        outputs_of(candidate.config.loss, len(self.schema.classes))
+        loss, target = candidate.config.loss, self.schema.target
+        if loss not in LOSSES[type(target)]:
+            fits = ", ".join(f"Loss.{each.name}" for each in LOSSES[type(target)])
+            raise ValueError(f"a target of {type(target).__name__} takes {fits}, but got {loss!r}")
+        outputs_of(loss, len(target.outputs))
         if candidate.search.pruner is Pruner.WILCOXON and self.split.folds < LEAST_FOLDS:
             raise ValueError(f"WILCOXON takes {LEAST_FOLDS} folds or more to tell, but got {self.split.folds}")
 

@@ -61,7 +61,7 @@ def fit(
         encoded.folds,
         encoded.whole,
         config,
-        len(competition.schema.classes),
+        len(competition.schema.target.outputs),
         competition.metric,
         seed=seed,
         device=device,
@@ -74,6 +74,6 @@ def summary(competition: Competition, encoded: Encoded, config: Config) -> str:
     """The layers of the pack that `fit` trains, their output shapes and parameters."""
     form = form_of([fold.train for fold in encoded.folds])
     generators = pack_generators(0, len(encoded.folds), config.members)
-    outputs = outputs_of(config.loss, len(competition.schema.classes))
+    outputs = outputs_of(config.loss, len(competition.schema.target.outputs))
     network = config.build(form, outputs, generators)
     return text_of(summarize(network, form, config.batch), network.nets)

@@ -127,7 +127,7 @@ def _read(like: object, value: Setting) -> object:
     if isinstance(like, Enum):
         return type(like)(value)
     if isinstance(like, tuple):
-        kind = type(like[0])
+        kind = type(like[0]) if like else int
         return tuple(kind(each) for each in str(value).split())
     if isinstance(value, str) and (like is None or isinstance(like, Metric)):
         return METRICS[value]

@@ -60,7 +60,9 @@ def measure(
     group = competition.split.group
     if group is None:
         raise UsageError("the competition declares no group, so there is no kin to tear apart")
-    naive = replace(competition.split, group=None, seed=seed).assign(tables.target)
+    naive = replace(competition.split, group=None, seed=seed).assign(
+        competition.schema.target.strata(tables.target, competition.split.folds)
+    )
     model = small(candidate)
 
     def scored(name: str, folded: Tables) -> CrossFit:

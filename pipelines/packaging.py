@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from numbers import Integral
 from pathlib import Path
 
 from data.errors import StorageError
-from data.schema import kind
+from data.reading import kind as kind_of
 from data.tables import Tables
 from pipelines import keys, pyfunc
 from pipelines.competition import FOLDER, Competition
 from pipelines.home import REPOSITORY, scratch
-from pipelines.pipeline import SHARE
 from pipelines.pyfunc import Column, Model
 
 EXAMPLE = 3  # rows
@@ -35,12 +32,11 @@ def package(folder: Path, competition: Competition, tables: Tables, pipeline: Pa
     id_kind = int if known.str.fullmatch(r"0|[1-9]\d{0,17}").all() else str
     inputs = [
         Column(name=schema.id, kind=id_kind, required=False),
-        *(Column(name=name, kind=kind(column) or str) for name, column in schema.columns.columns.items()),
+        *(Column(name=name, kind=kind_of(column) or str) for name, column in schema.columns.columns.items()),
     ]
     outputs = [
         inputs[0],
-        Column(name=schema.target, kind=_kind_of(schema.classes)),
-        *(Column(name=f"{SHARE}{label}", kind=float) for label in schema.labels),
+        *(Column(name=name, kind=kind) for name, kind in schema.target.answer_kinds().items()),
     ]
     with scratch() as code:
         for name, source in _code().items():
@@ -93,10 +89,3 @@ def _code() -> dict[str, str]:
         for room in rooms
         for name, source in keys.sources_of(room).items()
     }
-
-
-def _kind_of(classes: Sequence[object]) -> type:
-    """The type of a column of labels."""
-    if all(isinstance(each, bool) for each in classes):
-        return bool
-    return int if all(isinstance(each, Integral) for each in classes) else str

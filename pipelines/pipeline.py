@@ -1,4 +1,4 @@
-"""Pipeline: raw rows to probabilities and labels, by the encoders and networks that a run left."""
+"""Pipeline: raw rows to answers, by the encoders and networks that a run left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from pipelines.encoders import DAMAGED, Encoders, UnkeptError
 from pipelines.fitting import Encoded
 from pipelines.scoring import memory_columns, memory_of
 from submissions.blend import blended
-from submissions.layout import Probabilities
 
 MADE_OF = "pipeline.json"
 MEMORY = "memory.parquet"  # rows that were seen with their class
@@ -34,8 +33,8 @@ CONFIG = "config.json"  # of a part, as the next three
 ENCODERS = "encoders.skops"
 WEIGHTS = "weights.safetensors"
 REFIT_WEIGHTS = "refit_weights.safetensors"
+SEEN = "__class__"  # the column of the memory beside those of the rows
 SAMPLE = 16  # rows that encoders are tried on
-SHARE = "probability_"  # before a class, in the name of a column
 
 
 class Pipeline:
@@ -82,14 +81,14 @@ class Pipeline:
                 parts,
                 np.array(list(shares.values())),
                 made_of["temperature"],
-                None if memory is None else (memory, memory.pop(competition.schema.target).to_numpy()),
+                None if memory is None else (memory, memory.pop(SEEN).to_numpy()),
             )
         except (OSError, *DAMAGED) as error:
             told = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise StorageError(f"{folder}: the pipeline cannot be read ({told})") from error
 
     def predict(self, rows: pd.DataFrame, file: str = "the rows", first: int = 1) -> pd.DataFrame:
-        """The most probable class of each row and the probability of every class, with the id where the rows have it.
+        """The answer of each row, see `data.targets.Target.answers`, with the id where the rows have it.
 
         Args:
             rows: raw ones, with all declared columns; cells of any type, texts included.
@@ -114,16 +113,12 @@ class Pipeline:
             raise BadDataError(faults)
         checked = typed(as_text(rows[list(schema.names)]), schema.columns, file, first)
         with self._one_at_a_time:
-            shares = self.shares(checked)
+            found = self.predictions(checked)
         named = {} if ids is None or blank.all() else {schema.id: ids.to_numpy()}
-        cells = Probabilities().cells(shares, schema)
-        labels = np.array(schema.classes)[shares.argmax(axis=1)]
-        return pd.DataFrame(
-            {**named, schema.target: labels, **{f"{SHARE}{label}": cells[label] for label in schema.labels}}
-        )
+        return pd.DataFrame({**named, **schema.target.answers(found)})
 
-    def shares(self, rows: pd.DataFrame) -> np.ndarray:
-        """The probabilities, float32 [rows, classes], of checked rows, as in a submission."""
+    def predictions(self, rows: pd.DataFrame) -> np.ndarray:
+        """The predictions, float32 [rows, columns], of checked rows, as in a submission."""
         predictions = [part.predict(rows) for part in self.parts]
         alone = len(self.parts) == 1 and self.temperature == 1
         found = predictions[0] if alone else blended(predictions, self.weights, self.temperature)
@@ -151,7 +146,7 @@ class Part:
             [encode_later(encoder, none) for encoder in folds],
             None if whole is None else encode_later(whole, none),
             config,
-            len(competition.schema.classes),
+            len(competition.schema.target.outputs),
             tensors.read(folder / WEIGHTS),
             {} if whole is None else tensors.read(folder / REFIT_WEIGHTS),
         )
@@ -203,7 +198,7 @@ def write(
     if fit.refit_weights:
         tensors.write(fit.refit_weights, part / REFIT_WEIGHTS)
     if competition.verbatim:
-        seen = tables.train[memory_columns(competition)].assign(**{competition.schema.target: tables.target})
+        seen = tables.train[memory_columns(competition)].assign(**{SEEN: tables.target})
         seen.to_parquet(folder / MEMORY, index=False)
     _describe(folder, name, {model: 1.0}, 1.0)
 

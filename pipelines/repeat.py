@@ -33,10 +33,9 @@ def repeat(
 ) -> Iterator[CrossFit]:
     """The cross-validation of every seed; a seed draws the folds, the weights, the batches and the dropout."""
     candidate = replace(candidate, config=replace(candidate.config, refit=0))
-    group = competition.split.group
-    groups = None if group is None else tables.train[group].to_numpy()
+    strata = competition.schema.target.strata(tables.target, competition.split.folds)
     for seed in seeds:
-        fold = replace(competition.split, seed=seed).assign(tables.target, groups)
+        fold = replace(competition.split, seed=seed).assign(strata, tables.train)
         encoded = encode(competition, replace(tables, fold=fold), candidate, workshop)
         yield fit(competition, encoded, candidate.config, seed=seed, device=device)
 

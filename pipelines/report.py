@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from data.metrics import Metric
+from data.metrics import AVERAGE_PRECISION, Metric
 from models.epochs import Epoch
 
 SIZE = (9.0, 4.2)  # inches
@@ -69,6 +69,47 @@ def confusion_matrix(target: np.ndarray, predictions: np.ndarray, labels: Sequen
             )
     ax.set(xlabel="predicted", ylabel="true", title=f"out-of-fold rows: {len(target):,}")
     figure.colorbar(image, label="share of the true class", shrink=0.8)
+    return figure
+
+
+def predicted(target: np.ndarray, predictions: np.ndarray, name: str) -> Figure:
+    """Out-of-fold rows by their true and their predicted number; the line is where they are equal.
+
+    Args:
+        target: float [rows].
+        predictions: float [rows].
+        name: of the number.
+    """
+    figure = Figure(figsize=SIZE, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(target, predictions, ".", color=BLUE, markersize=3, alpha=0.5)
+    middle = float(np.median(target))
+    left.axline((middle, middle), slope=1, color=ORANGE, linewidth=1)
+    left.set(xlabel=f"true {name}", ylabel="predicted", title=f"out-of-fold rows: {len(target):,}")
+    right.hist(predictions - target, bins=50, color=BLUE)
+    right.axvline(0, color=ORANGE, linewidth=1)
+    right.set(xlabel="predicted - true", title="errors")
+    quiet(np.array([left, right]))
+    return figure
+
+
+def score_by_flag(target: np.ndarray, predictions: np.ndarray, names: Sequence[str]) -> Figure:
+    """Out-of-fold average precision of each flag, and how often it is set, which is that of a guess.
+
+    Args:
+        target: float [rows, flags].
+        predictions: float [rows, flags].
+        names: the flags.
+    """
+    figure = Figure(figsize=SIZE, layout="constrained")
+    ax = figure.subplots()
+    scores = [AVERAGE_PRECISION.score(target[:, [flag]], predictions[:, [flag]]) for flag in range(len(names))]
+    bars = ax.bar(names, scores, color=BLUE)
+    ax.bar_label(bars, [f"{score:.3f}" for score in scores])
+    ax.plot(target.mean(axis=0), "_", color=ORANGE, markersize=20, label="share of rows that have it")
+    ax.set(title="out-of-fold average precision by flag")
+    ax.legend(frameon=False)
+    quiet(np.array([ax]))
     return figure
 
 

@@ -88,9 +88,11 @@ class Replica:
         """Trains anew; predictions, float32 [rows, classes], of the train rows out of fold, and of the test rows."""
         if self.parts:
             found = [part.predict() for part in self.parts]
-            tables, metric = self.ingested.tables, self.job.competition.metric
+            tables, competition = self.ingested.tables.scored, self.job.competition
+            temper = competition.schema.target.has_temperature
             hashes = [part.run.tags["fold_hash"] for part in self.parts]
-            blended = blend([oof for oof, _ in found], tables.target, tables.fold, hashes, metric, self.job.seed)
+            oof, metric = [oof for oof, _ in found], competition.metric
+            blended = blend(oof, tables.target, tables.fold, hashes, metric, self.job.seed, temper)
             return blended.oof, blended.apply([test for _, test in found])
         job, config, device = self.job, self.config, resolve(self.job.device)
         model, candidate = job.competition.candidate(job.model)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from data.metrics import LOG_LOSS
 from data.tables import Tables
 from features.verbatim import Verbatim
 from pipelines.competition import Competition
@@ -17,14 +16,16 @@ def score_metrics(competition: Competition, tables: Tables, oof: np.ndarray) -> 
     Args:
         competition: names the metric.
         tables: their target and folds.
-        oof: float [train rows, classes].
+        oof: float [scored rows, columns].
     """
+    tables = tables.scored
     metric, target, fold = competition.metric, tables.target, tables.fold
+    usual = competition.schema.target.usual
     by_fold = [metric.score(target[fold == number], oof[fold == number]) for number in range(competition.split.folds)]
     found = {
         "cv_score": metric.score(target, oof),
         "cv_std": float(np.std(by_fold)),
-        "cv_log_loss": LOG_LOSS.score(target, oof),
+        f"cv_{usual.name}": usual.score(target, oof),
         **{f"cv_score/fold-{number}": score for number, score in enumerate(by_fold)},
     }
     group = None if competition.split.group is None else tables.train[competition.split.group].to_numpy()
@@ -57,7 +58,7 @@ def remembered_test(competition: Competition, tables: Tables, predictions: np.nd
 
 def memory_of(competition: Competition) -> Verbatim:
     """What remembers rows of a competition; it knows none yet."""
-    return Verbatim(memory_columns(competition), len(competition.schema.classes))
+    return Verbatim(memory_columns(competition), len(competition.schema.target.outputs))
 
 
 def memory_columns(competition: Competition) -> list[str]:

@@ -14,7 +14,7 @@ import torch
 from data import sources, synthetic, tables
 from data.errors import BadDataError, UsageError
 from data.files import beside, remove
-from data.sources import RawFiles, Source
+from data.sources import RawFiles, Source, Uncut
 from data.tables import Tables
 from models.config import Config
 from models.devices import resolve, rounds
@@ -67,12 +67,14 @@ def locate(job: Job) -> RawFiles:
     """
     schema = job.competition.schema
     places = (job.home.raw, job.home.archives())
-    raw, misses = sources.locate(job.name, job.competition.slug, schema, *places, tell=console.tell)
+    blank = partial(job.competition.layout.blank, schema=schema)
+    labelled, split = job.competition.labelled, job.competition.split
+    uncut = None if labelled is None else Uncut(labelled=labelled, schema=schema, group=split.group, blank=blank)
+    raw, misses = sources.locate(job.name, job.competition.slug, schema, *places, console.tell, uncut)
     if raw is not None:
         return raw
     console.warn(f"{TWIN_WARNING} The real files were not found: {'; '.join(misses)}.")
-    blank = partial(job.competition.layout.blank, schema=schema)
-    twin = synthetic.draw(schema, job.competition.metric, blank, job.competition.split.group)
+    twin = synthetic.draw(schema, job.competition.metric, blank, job.competition.split)
     folder = job.home.synthetic / job.name
     told = {"twin.json": json.dumps({"metric": job.competition.metric.name, "best": twin.best}).encode() + b"\n"}
     for name, content in (twin.files | told).items():

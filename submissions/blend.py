@@ -38,6 +38,7 @@ def blend(
     fold_hashes: Sequence[str],
     metric: Metric,
     seed: int = 0,
+    temper: bool = True,
 ) -> Blend:
     """Weights models by their out-of-fold predictions, and scores that by nested folds.
 
@@ -48,12 +49,13 @@ def blend(
     https://arxiv.org/abs/1706.04599).
 
     Args:
-        predictions: of each model, float [rows, classes], of the networks that did not see the row.
-        target: int64 [rows].
+        predictions: of each model, float [rows, columns], of the networks that did not see the row.
+        target: see `data.targets`.
         fold: int8 [rows].
         fold_hashes: of each model's folds.
         metric: what is climbed.
         seed: of the draws.
+        temper: whether the predictions are of classes, and so have a temperature.
 
     Raises:
         UsageError: the models were not validated on the same folds.
@@ -64,9 +66,9 @@ def blend(
     oof = np.empty(stacked.shape[1:], dtype=np.float32)
     for number in np.unique(fold):
         own = fold == number
-        weights, temperature = _fit(stacked[:, ~own], target[~own], metric, seed)
+        weights, temperature = _fit(stacked[:, ~own], target[~own], metric, seed, temper)
         oof[own] = tempered(_mean(stacked[:, own], weights), temperature)
-    weights, temperature = _fit(stacked, target, metric, seed)
+    weights, temperature = _fit(stacked, target, metric, seed, temper)
     return Blend(weights=weights, temperature=temperature, oof=oof, score=metric.score(target, oof))
 
 
@@ -76,7 +78,9 @@ def blended(predictions: Sequence[np.ndarray], weights: np.ndarray, temperature:
 
 
 def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Probabilities [..., classes] at a temperature: below 1 they get surer, above 1 shyer."""
+    """Probabilities [..., classes] at a temperature: below 1 they get surer, above 1 shyer; at 1 as they are."""
+    if temperature == 1:
+        return probabilities
     logits = np.log(np.clip(probabilities, LEAST, None)) / temperature
     shares = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
@@ -86,7 +90,7 @@ def _mean(stacked: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(np.tensordot(weights, stacked, axes=1))
 
 
-def _fit(stacked: np.ndarray, target: np.ndarray, metric: Metric, seed: int) -> tuple[np.ndarray, float]:
+def _fit(stacked: np.ndarray, target: np.ndarray, metric: Metric, seed: int, temper: bool) -> tuple[np.ndarray, float]:
     """The weights of all models, and the temperature of their mean, on these rows."""
     generator = np.random.default_rng(seed)
     total = np.zeros(len(stacked))
@@ -94,7 +98,7 @@ def _fit(stacked: np.ndarray, target: np.ndarray, metric: Metric, seed: int) -> 
         drawn = generator.permutation(len(target))[: max(1, len(target) // 2)]
         total += _climb(stacked[:, drawn], target[drawn], metric)
     weights = total / total.sum()
-    return weights, _temperature(_mean(stacked, weights), target)
+    return weights, _temperature(_mean(stacked, weights), target) if temper else 1.0
 
 
 def _temperature(probabilities: np.ndarray, target: np.ndarray) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
 from data.schema import Schema
+from data.targets import Classes, Flags, Number, Shares, Target, exact_shares
 
-LEAST = 1e-15  # probability
 SUM_TOLERANCE = 1e-6  # of a row's probabilities
 
 
@@ -19,13 +20,15 @@ SUM_TOLERANCE = 1e-6  # of a row's probabilities
 class Layout(ABC):
     """The columns beside the id, and what stands in them."""
 
+    targets: ClassVar[tuple[type[Target], ...]]  # the kinds that it lays out
+
     @abstractmethod
     def columns(self, schema: Schema) -> tuple[str, ...]:
         """The columns beside the id, in the declaration's order; a sample file may have another."""
 
     @abstractmethod
     def cells(self, predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
-        """The answers by column, from probabilities float [rows, classes]."""
+        """The answers by column, from predictions float [rows, outputs]."""
 
     @abstractmethod
     def fault(self, frame: pd.DataFrame, schema: Schema) -> str | None:
@@ -36,8 +39,8 @@ class Layout(ABC):
 
         Args:
             ids: [test rows], of the predictions.
-            predictions: float [test rows, classes], probabilities in the order of `schema.classes`.
-            schema: names the id and the classes.
+            predictions: float [test rows, outputs], see `data.targets`.
+            schema: names the id and the target.
             sample: the sample submission, as text.
         """
         position = pd.Series(np.arange(len(ids)), index=pd.Index(ids))
@@ -48,56 +51,141 @@ class Layout(ABC):
 
     def blank(self, ids: Sequence[str], schema: Schema) -> pd.DataFrame:
         """A sample submission for made-up ids."""
-        even = np.full((len(ids), len(schema.classes)), 1 / len(schema.classes))
+        outputs = len(schema.target.outputs)
+        even = np.full((len(ids), outputs), 0.0 if isinstance(schema.target, Number) else 1 / outputs)
         return pd.DataFrame({schema.id: list(ids), **self.cells(even, schema)})
+
+    def check(self, target: Target) -> None:
+        """Refuses a target that it has no columns for.
+
+        Raises:
+            ValueError: it is of another kind.
+        """
+        if not isinstance(target, self.targets):
+            fits = ", ".join(each.__name__ for each in self.targets)
+            raise ValueError(f"{type(self).__name__} lays out {fits}, but the target is {type(target).__name__}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels(Layout):
-    """One column, named as the target, with the most probable class."""
+    """One column, named as the target, with the most probable class; or a column a flag, 0 or 1."""
+
+    targets = (Classes, Flags)
 
     def columns(self, schema: Schema) -> tuple[str, ...]:
         """See `Layout.columns`."""
-        return (schema.target,)
+        return schema.target.columns
 
     def cells(self, predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
         """See `Layout.cells`."""
-        return {schema.target: np.array(schema.classes)[predictions.argmax(axis=1)]}
+        answers = schema.target.answers(predictions)
+        return {name: answers[name] for name in schema.target.columns}
 
     def fault(self, frame: pd.DataFrame, schema: Schema) -> str | None:
         """See `Layout.fault`."""
-        labels = frame[schema.target]
-        wanted = pd.Series(schema.classes).dtype
-        if labels.dtype != wanted:
-            return f"the labels are {labels.dtype}, the classes {wanted}"
-        odd = labels[~labels.isin(schema.classes)]
-        if len(odd):
-            return f"row {odd.index[0] + 2} has the label '{odd.iloc[0]}', which is no class"
+        classes = self.classes(schema)
+        wanted = pd.Series(classes).dtype
+        for name in schema.target.columns:
+            labels = frame[name]
+            if labels.dtype != wanted:
+                return f"the labels are {labels.dtype}, the classes {wanted}"
+            odd = labels[~labels.isin(classes)]
+            if len(odd):
+                return f"row {odd.index[0] + 2} has the label '{odd.iloc[0]}', which is no class"
+        return None
+
+    def classes(self, schema: Schema) -> tuple[int | str, ...]:
+        """The labels that a cell may hold."""
+        return schema.target.classes if isinstance(schema.target, Classes) else (0, 1)
+
+
+class Numbers(Layout):
+    """Cells of numbers."""
+
+    least: float | None = 0.0
+    greatest: float | None = 1.0
+
+    def sums_to_one(self, schema: Schema) -> bool:  # noqa: ARG002  # some do
+        """Whether the cells of a row do."""
+        return False
+
+    def fault(self, frame: pd.DataFrame, schema: Schema) -> str | None:
+        """See `Layout.fault`."""
+        answers = frame[list(self.columns(schema))].to_numpy(np.float64)  # [test rows, columns]
+        least = -np.inf if self.least is None else self.least
+        greatest = np.inf if self.greatest is None else self.greatest
+        sums = answers.sum(axis=1, keepdims=True) if self.sums_to_one(schema) else np.ones((1, 1))
+        what = "a number" if self.least is None and self.greatest is None else "a probability"
+        for wrong, told in (
+            (~np.isfinite(answers), f"{what} that is not finite"),
+            ((answers < least) | (answers > greatest), f"{what} outside [{least:g}, {greatest:g}]"),
+            (np.abs(sums - 1) > SUM_TOLERANCE, "probabilities that do not sum to 1"),
+        ):
+            if wrong.any():
+                return f"row {int(np.argwhere(wrong)[0, 0]) + 2} has {told}"
         return None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probabilities(Layout):
-    """A column a class, named as the class, with its probability."""
+class Probabilities(Numbers):
+    """A column a class, or a flag, named as it is, with its probability."""
+
+    targets = (Classes, Flags, Shares)
 
     def columns(self, schema: Schema) -> tuple[str, ...]:
         """See `Layout.columns`."""
-        return schema.labels
+        return schema.target.outputs
 
     def cells(self, predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
         """See `Layout.cells`."""
-        exact = predictions.astype(np.float64).clip(LEAST, 1 - LEAST)  # as Kaggle's log loss does
-        exact /= exact.sum(axis=1, keepdims=True)  # float32 sums to 1 only so far
-        return dict(zip(schema.labels, exact.T, strict=True))
+        exact = exact_shares(predictions) if self.sums_to_one(schema) else predictions.astype(np.float64)
+        return dict(zip(schema.target.outputs, exact.T, strict=True))
 
-    def fault(self, frame: pd.DataFrame, schema: Schema) -> str | None:
-        """See `Layout.fault`."""
-        answers = frame[list(schema.labels)].to_numpy()  # [test rows, classes]
-        for wrong, what in (
-            (~np.isfinite(answers), "a probability that is not finite"),
-            ((answers < 0) | (answers > 1), "a probability outside [0, 1]"),
-            (np.abs(answers.sum(axis=1, keepdims=True) - 1) > SUM_TOLERANCE, "probabilities that do not sum to 1"),
-        ):
-            if wrong.any():
-                return f"row {int(np.argwhere(wrong)[0, 0]) + 2} has {what}"
-        return None
+    def sums_to_one(self, schema: Schema) -> bool:
+        """Whether the cells of a row do."""
+        return not isinstance(schema.target, Flags)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probability(Numbers):
+    """One column, named as the target, with the probability of the second of two classes."""
+
+    targets = (Classes,)
+
+    def columns(self, schema: Schema) -> tuple[str, ...]:
+        """See `Layout.columns`."""
+        return schema.target.columns
+
+    def cells(self, predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
+        """See `Layout.cells`."""
+        return {schema.target.columns[0]: predictions[:, 1].astype(np.float64)}
+
+    def check(self, target: Target) -> None:
+        """See `Layout.check`."""
+        super().check(target)
+        if len(target.outputs) != 2:
+            raise ValueError(f"Probability lays out two classes, but there are {len(target.outputs)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values(Numbers):
+    """One column, named as the target, with a number.
+
+    Args:
+        least: what is below becomes it; None: anything may be.
+        greatest: what is above becomes it.
+    """
+
+    targets = (Number,)
+    least: float | None = None
+    greatest: float | None = None
+
+    def columns(self, schema: Schema) -> tuple[str, ...]:
+        """See `Layout.columns`."""
+        return schema.target.columns
+
+    def cells(self, predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
+        """See `Layout.cells`."""
+        found = predictions[:, 0].astype(np.float64)
+        bounded = self.least is not None or self.greatest is not None
+        return {schema.target.columns[0]: np.clip(found, self.least, self.greatest) if bounded else found}

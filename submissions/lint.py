@@ -11,7 +11,7 @@ import pandas as pd
 from data.errors import BadDataError, Fault
 from data.reading import FIRST_ROW, read_text
 from data.schema import Schema
-from submissions.layout import Layout, Probabilities
+from submissions.layout import Labels, Layout, Numbers
 
 COMPRESSED = (b"PK\x03\x04", b"\x1f\x8b")  # how zip and gzip files begin
 SEPARATORS = {"semicolons": ";", "tabs": "\t"}
@@ -25,16 +25,19 @@ class Linted:
     """A file that fits."""
 
     frame: pd.DataFrame  # as text
-    answers: np.ndarray  # [rows], labels as text, or float [rows, classes]
+    answers: np.ndarray  # [rows, columns], labels as text, or float
+    is_shares: bool  # that sum to 1
 
     @property
     def told(self) -> str:
         """What it answers, in words."""
-        if self.answers.dtype.kind == "f":
+        if self.is_shares:
             return f"mean probability of the likeliest class {self.answers.max(axis=1).mean():.3f}"
+        if self.answers.dtype.kind == "f":
+            return f"from {self.answers.min():g} to {self.answers.max():g}, {self.answers.mean():g} in the mean"
         labels, counts = np.unique(self.answers.astype(str), return_counts=True)
         return ", ".join(
-            f"{label} in {count / len(self.answers):.1%}" for label, count in zip(labels, counts, strict=True)
+            f"{label} in {count / self.answers.size:.1%}" for label, count in zip(labels, counts, strict=True)
         )
 
 
@@ -60,16 +63,19 @@ def lint(content: bytes, file: str, sample: pd.DataFrame, layout: Layout, schema
         raise BadDataError(faults)
     faults = list(_ids(found[schema.id], sample[schema.id], file))
     cells = found[list(layout.columns(schema))]
-    if isinstance(layout, Probabilities):
-        answers, wrong = _shares(cells, file)
-    else:
-        answers, wrong = cells.iloc[:, 0].to_numpy(), list(_labels(cells.iloc[:, 0], schema.labels, file))
+    if isinstance(layout, Numbers):
+        answers, wrong = _numbers(cells, layout, schema, file)
+    elif isinstance(layout, Labels):
+        labels = tuple(map(str, layout.classes(schema)))
+        answers = cells.to_numpy()
+        wrong = [fault for name in cells for fault in _labels(cells[name], labels, file)]
     faults += wrong
     if not faults and found.equals(sample):
         faults.append(Fault(file=file, what="this is the sample file", mend="send the file that a run has written"))
     if faults:
         raise BadDataError(faults)
-    return Linted(frame=found, answers=answers)
+    shares = isinstance(layout, Numbers) and layout.sums_to_one(schema)
+    return Linted(frame=found, answers=answers, is_shares=shares)
 
 
 def agreement(a: np.ndarray, b: np.ndarray) -> float:
@@ -153,18 +159,22 @@ def _labels(cells: pd.Series, labels: Sequence[str], file: str) -> Iterator[Faul
         yield Fault(file=file, what=f"{odd.sum():,} labels in all are no classes", mend="mend all of them")
 
 
-def _shares(cells: pd.DataFrame, file: str) -> tuple[np.ndarray, list[Fault]]:
-    numbers = cells.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)  # [rows, classes]
+def _numbers(cells: pd.DataFrame, layout: Numbers, schema: Schema, file: str) -> tuple[np.ndarray, list[Fault]]:
+    numbers = cells.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)  # [rows, columns]
+    bounded = layout.least is not None and layout.greatest is not None
+    mend = f"write a number from {layout.least:g} to {layout.greatest:g}" if bounded else "write a number"
     faults = []
     for row, column in np.argwhere(~np.isfinite(numbers))[:MOST]:
         text = cells.iat[row, column]
-        what = "the probability is empty" if text == "" else f"{text!r} is no finite number"
-        faults.append(_at(file, row, cells.columns[column], what, "write a number from 0 to 1"))
+        what = "the cell is empty" if text == "" else f"{text!r} is no finite number"
+        faults.append(_at(file, row, cells.columns[column], what, mend))
     with np.errstate(invalid="ignore"):
-        for row, column in np.argwhere((numbers < 0) | (numbers > 1))[:MOST]:
-            what = f"{numbers[row, column]:g} is no probability"
-            faults.append(_at(file, row, cells.columns[column], what, "write a number from 0 to 1"))
-        sums = numbers.sum(axis=1)
+        below = numbers < (-np.inf if layout.least is None else layout.least)
+        above = numbers > (np.inf if layout.greatest is None else layout.greatest)
+        for row, column in np.argwhere(below | above)[:MOST]:
+            what = f"{numbers[row, column]:g} is out of range"
+            faults.append(_at(file, row, cells.columns[column], what, mend))
+        sums = numbers.sum(axis=1) if layout.sums_to_one(schema) else np.ones(len(numbers))
         faults += [
             _at(file, row, None, f"the probabilities sum to {sums[row]:.4g}", "divide the row by its sum")
             for row in _first(np.abs(sums - 1) > ROUNDING)

@@ -33,7 +33,7 @@ class Paired:
     rows: int
     clusters: int  # of rows that are drawn together; as many as rows where each stands alone
     by_fold: Mapping[int, tuple[float, float]]  # A's and B's scores
-    by_class: Mapping[int, tuple[float, float]]
+    by_class: Mapping[int, tuple[float, float]]  # empty where the target has none
 
     @property
     def gain(self) -> float:
@@ -71,8 +71,8 @@ def compare(
     one group are drawn together (Davison and Hinkley, 1997, section 3.8), and equal scores count half for either.
 
     Args:
-        target: int64 [rows].
-        a: float [rows, classes], of A.
+        target: [rows, ...], see `data.targets`.
+        a: float [rows, columns], of A.
         b: the same of B.
         fold: int [rows].
         metric: scores them.
@@ -97,7 +97,7 @@ def compare(
         rows=len(target),
         clusters=int(cluster.max()) + 1,
         by_fold={int(number): scores(fold == number) for number in np.unique(fold)},
-        by_class={int(number): scores(target == number) for number in np.unique(target)},
+        by_class={} if target.dtype.kind == "f" else {int(each): scores(target == each) for each in np.unique(target)},
     )
 
 
@@ -136,8 +136,8 @@ def standard_error(
     """Of a score that is a mean over rows; rows of one group count as drawn together. None of another metric.
 
     Args:
-        target: int64 [rows].
-        predictions: float [rows, classes].
+        target: [rows, ...], see `data.targets`.
+        predictions: float [rows, columns].
         metric: scores them.
         group: as in `compare`.
     """

@@ -133,7 +133,7 @@ def on_all_rows(kept: Path) -> list[str]:
             for refit in (0, *REFITS)
         ]
         with beside(path) as part, part.open("wb") as file:
-            target = np.array([COMPETITION.schema.labels.index(label) for label in labels])
+            target = np.array([COMPETITION.schema.target.outputs.index(label) for label in labels])
             np.savez(file, target=target, test=np.stack(found))
     with np.load(path) as file:
         target, (folds, *together) = file["target"], file["test"]

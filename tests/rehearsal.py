@@ -31,6 +31,7 @@ SHARE = 0.2
 def stage(job: Job, folder: Path, seed: int) -> pd.Series:
     """Writes raw files whose test rows are labelled ones; their labels by id."""
     schema, split = job.competition.schema, job.competition.split
+    (target,) = schema.target.columns
     raw = stages.locate(job)
     assert raw.source is not Source.TWIN, "a rehearsal needs the real files: set KAGGLE_ARCHIVES"
     rows = pd.read_csv(io.BytesIO(raw.files[schema.train]), sep=schema.separator, dtype=str, keep_default_na=False)
@@ -38,13 +39,13 @@ def stage(job: Job, folder: Path, seed: int) -> pd.Series:
         shuffle, groups = StratifiedShuffleSplit(1, test_size=SHARE, random_state=seed), None
     else:
         shuffle, groups = GroupShuffleSplit(1, test_size=SHARE, random_state=seed), rows[split.group]
-    ((kept, held_out),) = shuffle.split(rows, rows[schema.target], groups)
+    ((kept, held_out),) = shuffle.split(rows, rows[target], groups)
     folder.mkdir(parents=True)
     test = rows.iloc[held_out]
     rows.iloc[kept].to_csv(folder / schema.train, sep=schema.separator, index=False)
-    test.drop(columns=schema.target).to_csv(folder / schema.test, sep=schema.separator, index=False)
+    test.drop(columns=target).to_csv(folder / schema.test, sep=schema.separator, index=False)
     job.competition.layout.blank(test[schema.id].tolist(), schema).to_csv(folder / schema.sample[0], index=False)
-    return test.set_index(schema.id)[schema.target]
+    return test.set_index(schema.id)[target]
 
 
 def main(job: Job, seed: int) -> None:
@@ -59,7 +60,7 @@ def main(job: Job, seed: int) -> None:
         print(f"{job.name}: {len(labels):,} rows held out, {time.perf_counter() - started:.0f} s")
         for each in trained:
             ids, predictions = artifacts.read_test_predictions(each.run.artifacts, schema)
-            target = np.array([schema.labels.index(label) for label in labels.loc[list(ids)]])
+            target = np.array([schema.target.outputs.index(label) for label in labels.loc[list(ids)]])
             score = metric.score(target, predictions)
             sent = " (submitted)" if each is chosen else ""
             print(f"  {each.model:12} cv {each.run.metrics['cv_score']:.4f}, held out {score:.4f}{sent}", flush=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -25,8 +24,9 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 
 from models.trials import FIRST, SURPLUS, finished
-from pipelines.home import REPOSITORY, Home
+from pipelines.home import Home
 from pipelines.storage import DATABASE, open_storage
+from tests.checkout import copy_code
 from tests.clusters import postgresql
 from tests.environment import without_make
 
@@ -48,11 +48,7 @@ NAME = "slow"
 
 def copy_repository(folder: Path, epochs: int = 300, search: str = "") -> Path:
     """A copy of the code with the competition `slow`, whose trials take so many epochs and whose search is changed."""
-    for room in ("data", "features", "models", "submissions", "pipelines"):
-        for path in sorted((REPOSITORY / room).glob("**/*.py")):
-            copied = folder / path.relative_to(REPOSITORY)
-            copied.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, copied)
+    copy_code(folder)
     slow = SLOW.format(epochs=epochs, search=search)
     (folder / "pipelines" / "competitions" / f"{NAME}.py").write_text(slow)
     return folder

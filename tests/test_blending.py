@@ -36,7 +36,7 @@ def test_the_candidates_and_their_blend_are_runs_and_are_found_again(job):
     assert sum(share["weight"] for share in shares.values()) == pytest.approx(1)
     oof = pd.read_parquet(run.artifacts / "oof_predictions.parquet")
     target = trained[0].ingested.tables.target
-    score = job.competition.metric.score(target, oof[list(schema.labels)].to_numpy())
+    score = job.competition.metric.score(target, oof[list(schema.target.outputs)].to_numpy())
     assert run.metrics["cv_score"] == pytest.approx(score)
     told = closing(job, trained, trained[-1], seconds=1.0)
     assert f"temperature {found['temperature']:.2f}\n" in told

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.targets import Classes
 from pipelines import stages
 from pipelines.__main__ import cli
 from pipelines.artifacts import OOF_PREDICTIONS
@@ -133,7 +134,7 @@ def test_runs_that_do_not_compare_are_refused_with_the_reason(run, two, home, ta
 
 def test_runs_of_classes_that_are_no_more_are_told(run, two, monkeypatch):
     schema = find(NAME).schema
-    monkeypatch.setitem(vars(find(NAME)), "schema", replace(schema, classes=(0, 2)))
+    monkeypatch.setitem(vars(find(NAME)), "schema", replace(schema, target=Classes("Survived", (0, 2))))
     code, _, err = run("compare", *(each.name for each in two))
     assert code == 74
     assert "they are of other classes than are declared by now: 2" in err

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from data.datasets import Fold
-from data.metrics import ACCURACY, LOG_LOSS
+from data.errors import UsageError
+from data.metrics import ACCURACY, DIVERGENCE, LOG_LOSS, RMSE, ROC_AUC
 from models import training
 from models.config import Loss, Optimizer
 from models.crossfit import crossfit
@@ -33,10 +34,8 @@ def whole_of(folds) -> Fold:
 
 
 def target_of(folds) -> np.ndarray:
-    target = np.empty(sum(len(fold.valid) for fold in folds), dtype=np.int64)
-    for fold in folds:
-        target[fold.valid_rows] = fold.valid.target
-    return target
+    order = np.argsort(torch.cat([fold.valid_rows for fold in folds]))
+    return torch.cat([fold.valid.target for fold in folds])[order].numpy()
 
 
 def test_labels_that_mean_nothing_score_like_chance():
@@ -224,10 +223,64 @@ def test_folds_of_unequal_size_and_width_are_padded():
     assert len(fit.oof) == 100
 
 
-@pytest.mark.parametrize("loss", list(Loss))
+@pytest.mark.parametrize("loss", [Loss.CROSS_ENTROPY, Loss.BINARY])
 def test_outputs_are_probabilities_of_two_classes(loss):
     fit = crossfit(folds_of(), None, replace(CONFIG, loss=loss), 2, ACCURACY)
     np.testing.assert_allclose(fit.oof.sum(axis=1), 1, atol=1e-5)
+
+
+def retargeted(folds, target_of):
+    """Folds with another target, of their inputs."""
+
+    def rows(data):
+        return replace(data, target=target_of(data.input))
+
+    return [replace(fold, train=rows(fold.train), valid=rows(fold.valid), test=rows(fold.test)) for fold in folds]
+
+
+@pytest.mark.parametrize("loss", [Loss.SQUARED, Loss.ABSOLUTE, Loss.HUBER])
+@pytest.mark.parametrize("log", [False, True])
+def test_numbers_of_any_scale_are_learned(loss, log):
+    folds = retargeted(folds_of(rows=300), lambda x: 1e5 * torch.exp(x[:, 0] / 4))
+    config = replace(CONFIG, loss=loss, log_target=log, monitor=None, epochs=30, refit=2)
+    fit = crossfit(folds, whole_of(folds), config, 1, RMSE)
+    target = target_of(folds)
+    assert fit.oof.shape == (300, 1)
+    assert fit.score < 0.35 * target.std()
+    assert np.corrcoef(fit.test[:, 0], folds[0].test.target)[0, 1] > 0.9
+    assert fit.weights["target_scale.mean"].shape == (3 * config.members, 1)
+
+
+def test_a_number_without_a_logarithm_is_told():
+    folds = retargeted(folds_of(rows=30), lambda x: x[:, 0] - 5)
+    with pytest.raises(UsageError, match="log_target takes numbers above -1"):
+        crossfit(folds, None, replace(CONFIG, loss=Loss.SQUARED, log_target=True, monitor=None), 1, RMSE)
+
+
+def test_flags_are_learned_apart():
+    folds = retargeted(folds_of(rows=300), lambda x: (x[:, :3] > 0.5).float())
+    fit = crossfit(folds, None, replace(CONFIG, loss=Loss.MULTILABEL, monitor=None), 3, ROC_AUC)
+    assert fit.score > 0.9
+    assert (fit.oof >= 0).all()
+    assert (fit.oof <= 1).all()
+    assert np.ptp(fit.oof.sum(axis=1)) > 0.5
+
+
+def test_soft_targets_are_learned():
+    folds = retargeted(folds_of(rows=300), lambda x: torch.softmax(2 * x[:, :3], dim=1))
+    fit = crossfit(folds, None, replace(CONFIG, loss=Loss.DIVERGENCE, monitor=None, epochs=30), 3, DIVERGENCE)
+    guess = np.broadcast_to(target_of(folds).mean(axis=0), (300, 3))
+    assert fit.score < 0.2 * DIVERGENCE.score(target_of(folds), guess)
+    np.testing.assert_allclose(fit.oof.sum(axis=1), 1, atol=1e-5)
+
+
+def test_rows_that_no_fold_holds_out_are_not_scored():
+    folds = folds_of(rows=90)
+    late = [replace(fold, valid_rows=fold.valid_rows + 10) for fold in folds]  # as if ten more came before
+    assert (
+        crossfit(late, None, CONFIG, 2, ACCURACY).oof.tolist()
+        == crossfit(folds, None, CONFIG, 2, ACCURACY).oof.tolist()
+    )
 
 
 @pytest.mark.gpu

@@ -28,7 +28,7 @@ FOLDS = 5
 
 COMPETITION = Competition(
     slug="toy",
-    schema=Schema(classes=CLASSES, columns=COLUMNS),
+    schema=Schema(target=CLASSES, columns=COLUMNS),
     split=Split(folds=FOLDS),
     metric=ACCURACY,
     recipe=tabular(derive=[derived]),

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from data.errors import BadDataError
+from data.targets import Classes
 from submissions.layout import Labels, Probabilities
 from submissions.lint import agreement, lint
 from tests.toy import SCHEMA
 
-NUMBERED = replace(SCHEMA, classes=(0, 1))
+NUMBERED = replace(SCHEMA, target=Classes("label", (0, 1)))
 IDS = ["7", "8", "9"]
 LABELS = "id,label\n7,0\n8,1\n9,1\n"
 SHARES = "id,no,yes\n7,0.9,0.1\n8,0.2,0.8\n9,0.4,0.6\n"
@@ -31,7 +32,7 @@ def faults_of(text: str, layout=None) -> list[str]:
 
 
 def test_what_kaggle_takes_is_taken():
-    assert linted(LABELS).answers.tolist() == ["0", "1", "1"]
+    assert linted(LABELS).answers[:, 0].tolist() == ["0", "1", "1"]
     assert linted(LABELS).told == "0 in 33.3%, 1 in 66.7%"
     assert linted(LABELS.replace("\n", "\r\n")).frame["id"].tolist() == IDS
     assert linted(SHARES, Probabilities()).answers[0] == pytest.approx([0.9, 0.1])
@@ -79,8 +80,8 @@ def test_each_fault_of_labels_has_its_line(text, told):
     ("text", "told"),
     [
         (SHARES.replace("0.9", "nan"), "row 2, column no: 'nan' is no finite number; write a number from 0 to 1"),
-        (SHARES.replace("0.9", ""), "row 2, column no: the probability is empty"),
-        (SHARES.replace("0.9,0.1", "1.9,-0.9"), "row 2, column no: 1.9 is no probability"),
+        (SHARES.replace("0.9", ""), "row 2, column no: the cell is empty"),
+        (SHARES.replace("0.9,0.1", "1.9,-0.9"), "row 2, column no: 1.9 is out of range"),
         (SHARES.replace("0.9", "0.5"), "row 2: the probabilities sum to 0.6; divide the row by its sum"),
         ("id,yes,no\n7,0.9,0.1\n8,0.2,0.8\n9,0.4,0.6\n", "the columns are in another order: id,yes,no; the sample has"),
     ],
@@ -92,7 +93,7 @@ def test_each_fault_of_probabilities_has_its_line(text, told):
 def test_agreement_is_of_labels_or_of_probabilities():
     labels = linted(LABELS).answers
     assert agreement(labels, labels) == 1
-    assert agreement(labels, np.array(["1", "1", "1"])) == pytest.approx(2 / 3)
+    assert agreement(labels, np.array([["1"], ["1"], ["1"]])) == pytest.approx(2 / 3)
     shares = linted(SHARES, Probabilities()).answers
     assert agreement(shares, shares) == pytest.approx(1)
     assert agreement(shares, shares[:, ::-1]) < 0

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from models.config import Loss
-from models.losses import outputs_of, probabilities, row_losses
+from models.losses import outputs_of, predictions, row_losses
 
 NETS, ROWS, CLASSES = 3, 7, 4
 
@@ -41,7 +41,7 @@ def test_binary_is_the_cross_entropy_of_two_classes_in_value_and_gradient():
         torch.testing.assert_close(binary, crossed)
         pair = [torch.autograd.grad(loss.sum(), logits, retain_graph=True)[0] for loss in (binary, crossed)]
         torch.testing.assert_close(*pair)
-    torch.testing.assert_close(probabilities(Loss.BINARY, logits), probabilities(Loss.CROSS_ENTROPY, two))
+    torch.testing.assert_close(predictions(Loss.BINARY, logits), predictions(Loss.CROSS_ENTROPY, two))
 
 
 def test_smoothing_spreads_its_share_over_all_classes():
@@ -52,13 +52,13 @@ def test_smoothing_spreads_its_share_over_all_classes():
 
 
 @pytest.mark.parametrize(("loss", "classes"), [(Loss.CROSS_ENTROPY, 4), (Loss.BINARY, 2)])
-def test_probabilities_are_such(loss, classes):
+def test_predictions_are_such(loss, classes):
     logits, _ = drawn(outputs_of(loss, classes), classes)
-    found = probabilities(loss, logits * 100)
+    found = predictions(loss, logits * 100)
     assert found.shape == (NETS, ROWS, classes)
     torch.testing.assert_close(found.sum(dim=-1), torch.ones(NETS, ROWS, dtype=torch.float64))
 
 
 def test_the_binary_loss_refuses_three_classes():
-    with pytest.raises(ValueError, match="classes=3"):
+    with pytest.raises(ValueError, match="two classes, but got 3"):
         outputs_of(Loss.BINARY, 3)

@@ -6,7 +6,23 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from data.metrics import ACCURACY, LOG_LOSS
+from data.metrics import (
+    ACCURACY,
+    AVERAGE_PRECISION,
+    DIVERGENCE,
+    F1,
+    F1_MACRO,
+    FLAG_LOG_LOSS,
+    KAPPA,
+    LOG_LOSS,
+    MAE,
+    MAPE,
+    METRICS,
+    MSE,
+    RMSE,
+    RMSLE,
+    ROC_AUC,
+)
 
 
 def drawn(rows=200, classes=4):
@@ -37,3 +53,83 @@ def test_better_is_better(metric, good, bad):
     assert not metric.better(good, good)
     assert metric.better(bad, np.nan)
     assert not metric.better(np.nan, bad)
+
+
+def numbers():
+    generator = np.random.default_rng(0)
+    target = generator.gamma(2, 10, size=200)
+    return target, (target * generator.normal(1, 0.2, size=200)).clip(0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "theirs"),
+    [
+        (RMSE, sklearn.metrics.root_mean_squared_error),
+        (RMSLE, sklearn.metrics.root_mean_squared_log_error),
+        (MSE, sklearn.metrics.mean_squared_error),
+        (MAE, sklearn.metrics.mean_absolute_error),
+        (MAPE, sklearn.metrics.mean_absolute_percentage_error),
+    ],
+)
+def test_scores_of_numbers_are_scikit_learns(metric, theirs):
+    target, predicted = numbers()
+    assert metric.score(target, predicted[:, None]) == pytest.approx(theirs(target, predicted))
+    assert not metric.greater_is_better
+
+
+def test_scores_of_two_classes_are_scikit_learns():
+    target, predictions = drawn(classes=2)
+    labels = predictions.argmax(axis=1)
+    for metric, theirs in (
+        (ROC_AUC, sklearn.metrics.roc_auc_score(target, predictions[:, 1])),
+        (AVERAGE_PRECISION, sklearn.metrics.average_precision_score(target, predictions[:, 1])),
+        (F1, sklearn.metrics.f1_score(target, labels)),
+        (F1_MACRO, sklearn.metrics.f1_score(target, labels, average="macro")),
+        (KAPPA, sklearn.metrics.cohen_kappa_score(target, labels, weights="quadratic")),
+    ):
+        assert metric.score(target, predictions) == pytest.approx(theirs), metric.name
+
+
+def test_scores_of_many_classes_are_scikit_learns():
+    target, predictions = drawn(classes=4)
+    labels = predictions.argmax(axis=1)
+    for metric, theirs in (
+        (ROC_AUC, sklearn.metrics.roc_auc_score(target, predictions, multi_class="ovr")),
+        (F1_MACRO, sklearn.metrics.f1_score(target, labels, average="macro")),
+        (KAPPA, sklearn.metrics.cohen_kappa_score(target, labels, weights="quadratic")),
+    ):
+        assert metric.score(target, predictions) == pytest.approx(theirs), metric.name
+
+
+def test_scores_of_flags_are_scikit_learns():
+    generator = np.random.default_rng(0)
+    predictions = generator.random((200, 3))
+    target = (generator.random((200, 3)) < predictions).astype(np.float32)
+    for metric, theirs in (
+        (ROC_AUC, sklearn.metrics.roc_auc_score(target, predictions)),
+        (AVERAGE_PRECISION, sklearn.metrics.average_precision_score(target, predictions)),
+        (F1_MACRO, sklearn.metrics.f1_score(target, predictions >= 0.5, average="macro")),
+        (
+            FLAG_LOG_LOSS,
+            np.mean([sklearn.metrics.log_loss(target[:, flag], predictions[:, flag]) for flag in range(3)]),
+        ),
+    ):
+        assert metric.score(target, predictions) == pytest.approx(theirs), metric.name
+
+
+def test_the_divergence_of_equal_shares_is_nothing():
+    shares = np.array([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
+    assert DIVERGENCE.score(shares, shares) == pytest.approx(0, abs=1e-12)
+    assert DIVERGENCE.score(shares, np.full((2, 3), 1 / 3)) == pytest.approx(
+        np.mean([2 * 0.5 * np.log(1.5), 0.2 * np.log(0.6) + 0.3 * np.log(0.9) + 0.5 * np.log(1.5)])
+    )
+
+
+def test_what_cannot_be_told_is_no_number():
+    nothing = np.array([[np.nan, np.nan], [0.5, 0.5]])
+    assert np.isnan(ROC_AUC.score(np.array([0, 0]), np.full((2, 2), 0.5)))  # one class only
+    for metric in METRICS.values():
+        of_numbers = metric in (RMSE, RMSLE, MSE, MAE, MAPE)
+        of_shares = metric in (FLAG_LOG_LOSS, DIVERGENCE)
+        target = np.array([1.0, 2.0]) if of_numbers else np.eye(2) if of_shares else np.array([0, 1])
+        assert np.isnan(metric.score(target, nothing)), metric.name

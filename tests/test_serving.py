@@ -193,8 +193,8 @@ def test_a_run_predicts_by_the_code_that_trained_it(trained_home, capfd):
     capfd.readouterr()
     cli(["predict", NAME, file, "--home", str(home.root)])
     expected = capfd.readouterr().out
-    layout = run.artifacts / "model" / "code" / "submissions" / "layout.py"
-    layout.write_text(layout.read_text().replace("LEAST = 1e-15", "LEAST = 0.49"))
+    metrics = run.artifacts / "model" / "code" / "data" / "metrics.py"
+    metrics.write_text(metrics.read_text().replace("LEAST_PROBABILITY = 1e-15", "LEAST_PROBABILITY = 0.49"))
     cli(["predict", NAME, file, "--home", str(home.root)])
     found = pd.read_csv(io.StringIO(capfd.readouterr().out))
     assert found["Survived"].tolist() == pd.read_csv(io.StringIO(expected))["Survived"].tolist()
@@ -205,7 +205,7 @@ def test_a_run_predicts_by_the_code_that_trained_it(trained_home, capfd):
     ("file", "change"),
     [
         ("served.py", lambda text: text + "print()\n"),
-        ("code/submissions/layout.py", lambda text: text.replace("LEAST = 1e-15", "LEAST = 0.49")),
+        ("code/data/metrics.py", lambda text: text.replace("1e-15", "0.49")),
         ("code/yaml.py", lambda text: "print()"),
         ("code/models/__pycache__/mlp.cpython-311.pyc", lambda text: "bytes"),
         ("MLmodel", lambda text: text.replace("mlflow.pyfunc.loaders.code_model", "mlflow.sklearn")),

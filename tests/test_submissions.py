@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from data.errors import BadDataError, StorageError
 from data.schema import Schema
+from data.targets import Classes
 from submissions import drafts
 from submissions.check import RefusedError, check, check_sample
 from submissions.layout import Labels, Probabilities
 from tests.toy import SCHEMA
 
-NUMBERED = replace(SCHEMA, classes=(0, 1))
+NUMBERED = replace(SCHEMA, target=Classes("label", (0, 1)))
 IDS = ["7", "8", "9"]
 SHARES = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6]], dtype=np.float32)
 CASES = [(Labels(), SCHEMA), (Labels(), NUMBERED), (Probabilities(), SCHEMA)]

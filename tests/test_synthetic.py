@@ -16,6 +16,7 @@ from data.sources import RawFiles, Source
 from data.splits import Split
 from data.synthetic import draw
 from data.tables import ingest
+from data.targets import Classes
 from features.tabular import tabular
 from submissions.check import check_sample
 from submissions.layout import Labels, Probabilities
@@ -23,16 +24,14 @@ from tests.toy import SCHEMA
 
 MANY = Schema(
     id="id",
-    target="class",
-    classes=tuple(f"Class_{number}" for number in range(1, 10)),
+    target=Classes("class", tuple(f"Class_{number}" for number in range(1, 10))),
     columns=DataFrameSchema({f"feat_{number}": Column(int, Check.ge(0)) for number in range(20)}),
     train_rows=3000,
     test_rows=300,
 )
 TEXTS = Schema(
     id="PhraseId",
-    target="Sentiment",
-    classes=(0, 1, 2, 3, 4),
+    target=Classes("Sentiment", (0, 1, 2, 3, 4)),
     columns=DataFrameSchema({"SentenceId": Column(int), "Phrase": Column(str)}),
     train_rows=500,
     test_rows=100,
@@ -43,7 +42,7 @@ CASES = [(TOY, Labels(), None), (MANY, Probabilities(), None), (TEXTS, Labels(),
 
 
 def tables_of(schema, layout, group):
-    twin = draw(schema, ACCURACY, partial(layout.blank, schema=schema), group)
+    twin = draw(schema, ACCURACY, partial(layout.blank, schema=schema), Split(group=group))
     raw = RawFiles(source=Source.TWIN, place="twin", files=twin.files, best=twin.best)
     return ingest(raw, schema, Split(folds=5, group=group))
 
@@ -54,13 +53,16 @@ def test_the_twin_fits_the_declaration_it_was_drawn_from(schema, layout, group):
     check_sample(tables.sample, layout, schema, "sample")
     assert (len(tables.train), len(tables.test)) == (schema.train_rows, schema.test_rows)
     shares = np.bincount(tables.target) / len(tables.target)
-    assert shares.min() > 0.5 / len(schema.classes)
+    assert shares.min() > 0.5 / len(schema.target.outputs)
     assert 0.85 < tables.best < 0.95
 
 
 @pytest.mark.parametrize(("schema", "layout", "group"), CASES)
 def test_a_seed_draws_the_same_bytes(schema, layout, group):
-    drawn = [draw(schema, LOG_LOSS, partial(layout.blank, schema=schema), group, seed=seed) for seed in (1, 1, 2)]
+    drawn = [
+        draw(schema, LOG_LOSS, partial(layout.blank, schema=schema), Split(group=group), seed=seed)
+        for seed in (1, 1, 2)
+    ]
     assert drawn[0] == drawn[1]
     assert drawn[0].files != drawn[2].files
 

@@ -10,6 +10,7 @@ import pytest
 
 from data.errors import BadDataError
 from data.tables import ingest, load, save
+from data.targets import Classes
 from tests.toy import SCHEMA, SPLIT
 
 
@@ -28,7 +29,7 @@ def test_good_files_become_tables(toy):
     assert tables.train["id"].tolist() == [str(row) for row in range(60)]
     assert list(tables.train.columns) == ["id", "height", "count", "colour", "remark"]
     assert list(tables.test.columns) == list(tables.train.columns)
-    assert [SCHEMA.labels[label] for label in tables.target] == [line.split(",")[-1] for line in toy.train[1:]]
+    assert [SCHEMA.target.outputs[label] for label in tables.target] == [line.split(",")[-1] for line in toy.train[1:]]
     assert sorted(set(tables.fold)) == [0, 1, 2]
 
 
@@ -125,8 +126,8 @@ def test_the_fold_hash_follows_ids_and_folds(toy):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"classes": ("no",)}, "two classes or more"),
-        ({"classes": ("no", "no")}, "each once"),
+        ({"target": "label"}, "takes a Target"),
+        ({"target": Classes("height", ("no", "yes"))}, "names of their own"),
         ({"columns": type(SCHEMA.columns)({})}, "one feature column or more"),
     ],
 )

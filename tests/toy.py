@@ -16,11 +16,11 @@ from data.datasets import UNSEEN, Fold, Rows, SequenceDataset, TabularDataset
 from data.schema import Schema
 from data.sources import RawFiles, Source
 from data.splits import Split
+from data.targets import Classes
 
 SCHEMA = Schema(
     id="id",
-    target="label",
-    classes=("no", "yes"),
+    target=Classes("label", ("no", "yes")),
     columns=DataFrameSchema(
         {
             "height": Column(float, Check.in_range(0, 3), nullable=True),

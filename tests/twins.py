@@ -15,7 +15,7 @@ from pipelines.competition import find
 def _twin(name: str) -> synthetic.Twin:
     competition = find(name)
     blank = partial(competition.layout.blank, schema=competition.schema)
-    return synthetic.draw(competition.schema, competition.metric, blank, competition.split.group)
+    return synthetic.draw(competition.schema, competition.metric, blank, competition.split)
 
 
 def twin_files(name: str) -> Mapping[str, bytes]:

@@ -10,6 +10,7 @@ from pandera.pandas import Check, Column, DataFrameSchema
 from data.metrics import ACCURACY, LOG_LOSS
 from data.schema import Schema
 from data.splits import Split
+from data.targets import Classes
 from features.neighbours import Distance, Neighbours
 from features.recipe import Recipe
 from features.tabular import tabular
@@ -66,8 +67,7 @@ COMPETITION = Competition(
     slug="otto-group-product-classification-challenge",
     schema=Schema(
         id="id",
-        target="target",
-        classes=CLASSES,
+        target=Classes("target", CLASSES),
         columns=DataFrameSchema({name: Column(int, Check.ge(0)) for name in FEATURES}),
         train_rows=49_502,
         test_rows=156_744,

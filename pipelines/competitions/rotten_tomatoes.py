@@ -10,6 +10,7 @@ from pandera.pandas import Column, DataFrameSchema
 from data.metrics import ACCURACY
 from data.schema import Schema
 from data.splits import Split
+from data.targets import Classes
 from features.context import MiniLM
 from features.lexicons import Afinn, TextBlob, Vader, WordLlama
 from features.pieces import pieces
@@ -65,8 +66,9 @@ COMPETITION = Competition(
     slug="sentiment-analysis-on-movie-reviews",
     schema=Schema(
         id="PhraseId",
-        target="Sentiment",
-        classes=(0, 1, 2, 3, 4),  # negative, somewhat negative, neutral, somewhat positive, positive
+        target=Classes(
+            "Sentiment", (0, 1, 2, 3, 4)
+        ),  # negative, somewhat negative, neutral, somewhat positive, positive
         columns=DataFrameSchema({"SentenceId": Column(int), "Phrase": Column(str)}),
         train_rows=156_060,
         test_rows=66_292,

@@ -14,6 +14,7 @@ from sklearn.preprocessing import FunctionTransformer
 from data.metrics import ACCURACY, LOG_LOSS
 from data.schema import Schema
 from data.splits import Split
+from data.targets import Classes
 from features.tabular import tabular
 from models.config import Loss
 from models.mlp import MLPConfig
@@ -128,8 +129,7 @@ COMPETITION = Competition(
     slug="titanic",
     schema=Schema(
         id="PassengerId",
-        target="Survived",
-        classes=(0, 1),
+        target=Classes("Survived", (0, 1)),
         columns=DataFrameSchema(
             {
                 "Pclass": Column(int, Check.isin([1, 2, 3])),
