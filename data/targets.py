@@ -213,12 +213,12 @@ class Number(Target):
         return {self.column: float}
 
     def written(self, target: np.ndarray) -> dict[str, np.ndarray]:
-        """See `Target`: in `target`."""
-        return {"target": target}
+        """See `Target`: in `target_` and the column, whose name the predictions have."""
+        return {f"target_{self.column}": target}
 
     def unwritten(self, frame: pd.DataFrame) -> np.ndarray:
         """See `Target`."""
-        return frame["target"].to_numpy(np.float32)
+        return frame[f"target_{self.column}"].to_numpy(np.float32)
 
 
 @dataclass(frozen=True)

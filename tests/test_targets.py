@@ -122,7 +122,7 @@ KINDS = {
     },
     "forecast": {
         "loss": "Loss.HUBER",
-        "target": 'Number("load")',
+        "target": 'Number("target")',
         "split": 'Split(folds=3, time="day")',
         "metric": "metrics.MAE",
         "layout": "layout.Values()",
