@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import optuna
@@ -152,8 +154,11 @@ def _together(hunt: Hunt, crew: Crew, lookout: Lookout) -> None:
 
     threading.Thread(target=employ, name="crew", daemon=True).start()
     try:
-        while not ended.wait(LOOK):  # and not `join`: an interrupted one holds its thread for ended
-            lookout.look(named=True)
+        with _interrupts() as check:
+            while not ended.wait(LOOK):  # and not `join`: an interrupted one holds its thread for ended
+                check()
+                lookout.look(named=True)
+            check()
     except KeyboardInterrupt:
         console.tell("stopping: the workers end within some seconds; a second Ctrl-C does not wait for them")
         stop(hunt.study, session)
@@ -168,6 +173,25 @@ def _together(hunt: Hunt, crew: Crew, lookout: Lookout) -> None:
     if trials is None or len(finished(hunt.study)) < trials:
         raise failures[0]
     console.warn(f"{failures[0]}; the search is complete all the same")
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], None]]:
+    """Raises Ctrl-C's exception where it is asked for it; in the end of a weak reference it would get lost."""
+    interrupted, before = threading.Event(), signal.getsignal(signal.SIGINT)
+    heard = before is signal.default_int_handler and threading.current_thread() is threading.main_thread()
+    if heard:
+        signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+
+    def check() -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+
+    try:
+        yield check
+    finally:
+        if heard:
+            signal.signal(signal.SIGINT, before)
 
 
 def _arguments(hunt: Hunt, crew: Crew, session: str) -> list[str]:

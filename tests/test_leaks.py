@@ -62,5 +62,5 @@ def test_the_small_model_is_small():
 
 def test_folds_that_tear_a_group_apart_are_refused():
     target = np.arange(40) % 2
-    with pytest.raises(ValueError, match="keeps SentenceId together, but got no groups"):
+    with pytest.raises(ValueError, match="the split goes by SentenceId, which is not there"):
         Split(folds=5, group="SentenceId").assign(target)

@@ -18,6 +18,7 @@ TORCHS = {
     Activation.GELU: nn.GELU,
     Activation.SILU: nn.SiLU,
     Activation.TANH: nn.Tanh,
+    Activation.SIGMOID: nn.Sigmoid,
 }
 
 

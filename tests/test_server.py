@@ -163,9 +163,9 @@ def test_a_study_that_grew_without_the_server_is_sent_again(server, home, run, m
 def test_code_of_others_runs_only_where_it_is_named(server, home, tmp_path, migrated, capfd):
     first = stages.train(Job(name=NAME, home=home)).run
     (there,) = server.runs()
-    code = Path(server.client.download_artifacts(there.info.run_id, "model/code/submissions/layout.py"))
-    code.write_text(code.read_text().replace("LEAST = 1e-15", "LEAST = 0.49"))
-    server.client.log_artifact(there.info.run_id, str(code), "model/code/submissions")
+    code = Path(server.client.download_artifacts(there.info.run_id, "model/code/data/metrics.py"))
+    code.write_text(code.read_text().replace("LEAST_PROBABILITY = 1e-15", "LEAST_PROBABILITY = 0.49"))
+    server.client.log_artifact(there.info.run_id, str(code), "model/code/data")
     other = new_home(tmp_path / "other", migrated)
     shutil.copytree(home.root / "data", other.root / "data")
     ask = ["predict", NAME, str(other.synthetic / NAME / "test.csv"), "--home", str(other.root)]
