@@ -58,6 +58,8 @@ class Delivery:
             try:
                 yield self._one(entry)
             except UnavailableError as error:
+                for each in (*gone, *closed.values()):
+                    self.tell(str(each))
                 raise self._waiting(error) from error
             except (TryLaterError, NotAllowedError, UsageError) as error:
                 closed[entry.competition] = error

@@ -23,7 +23,7 @@ from pipelines.stages import TWIN_SUFFIX
 from pipelines.tracking import Tracker
 from submissions.board import Board
 
-FIGURES = ("learning_curves.png", "confusion_matrix.png", "score_by_length.png")
+FIGURES = ("learning_curves.png", "confusion_matrix.png", "predicted.png", "score_by_flag.png", "score_by_length.png")
 LEFT = ("run", "model", "real board")  # columns of words
 
 

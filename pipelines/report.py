@@ -106,9 +106,12 @@ def score_by_flag(target: np.ndarray, predictions: np.ndarray, names: Sequence[s
     scores = [AVERAGE_PRECISION.score(target[:, [flag]], predictions[:, [flag]]) for flag in range(len(names))]
     bars = ax.bar(names, scores, color=BLUE)
     ax.bar_label(bars, [f"{score:.3f}" for score in scores])
-    ax.plot(target.mean(axis=0), "_", color=ORANGE, markersize=20, label="share of rows that have it")
+    ax.plot(
+        target.mean(axis=0), "_", color=ORANGE, markersize=30, markeredgewidth=3, label="share of rows that have it"
+    )
     ax.set(title="out-of-fold average precision by flag")
-    ax.legend(frameon=False)
+    ax.margins(y=0.25)
+    ax.legend(frameon=False, loc="upper right")
     quiet(np.array([ax]))
     return figure
 
