@@ -10,7 +10,6 @@ from data.archives import read_whole
 from data.errors import BadDataError, Fault, StorageError
 from data.files import remove
 from data.kaggle import Account
-from data.reading import read_text
 from data.refusals import SITE
 from data.schema import Schema
 
@@ -70,17 +69,16 @@ def fetch(slug: str, schema: Schema, folder: Path, tell: Callable[[str], None]) 
 def _misfits(found: Mapping[str, bytes], archive: Path, schema: Schema) -> Iterator[Fault]:
     """Files that an archive lacks, and columns and rows that are not as declared."""
     mend = f"declare what Kaggle serves by now: it lies in {archive}"
-    columns = [schema.id, *schema.names]
     for name, rows, expected in (
-        (schema.train, schema.train_rows, [*columns, *schema.target.columns]),
-        (schema.test, schema.test_rows, columns),
+        (schema.train, schema.train_rows, [*schema.names, *schema.target.columns]),
+        (schema.test, schema.test_rows, schema.names),
     ):
         if name not in found:
             yield Fault(file=archive.name, what=f"{name} is missing", mend=mend)
             continue
         file = f"{archive.name}/{name}"
         try:
-            counted = len(read_text(found[name], file, schema.separator, expected))
+            counted = len(schema.read(found[name], file, expected))
         except BadDataError as error:
             yield from error.faults
         else:

@@ -48,11 +48,17 @@ def read_text(raw: bytes, file: str, separator: str, expected: Sequence[str] | N
     if not raw.strip():
         raise BadDataError([Fault(file=file, what="the file is empty", mend="download it again")])
     _refuse_non_utf8(raw, file, separator)
-    header = _cells(raw.partition(b"\n")[0].decode().rstrip("\r"), separator)
+    header = header_of(raw, separator)
     columns = list(expected or header)
     _refuse_header(header, columns, file)
 
     return _parse(raw, file, separator, header).select(columns).to_pandas()
+
+
+def header_of(raw: bytes, separator: str) -> list[str]:
+    """The columns that the first line of a file names, as far as it can be read."""
+    first = raw.removeprefix(BYTE_ORDER_MARK).partition(b"\n")[0].partition(b"\r")[0]
+    return _cells(first.decode(errors="replace"), separator)
 
 
 def _parse(raw: bytes, file: str, separator: str, header: list[str]) -> pyarrow.Table:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
 import pandera.pandas as pa
 
-from data.reading import kind
+from data.reading import header_of, kind, read_text
 from data.targets import Target
 
 SAMPLE_NAMES = ("sample_submission.csv", "sampleSubmission.csv", "gender_submission.csv")
@@ -31,6 +34,7 @@ class Schema:
     sample: tuple[str, ...] = SAMPLE_NAMES  # any one of these
     separator: str = ","
     numbered_apart: bool = False  # train and test count their ids apart, so that one may stand in both
+    counted_from: int | None = None  # the id of the first row of a file without the id column; None: all have one
 
     def __post_init__(self) -> None:
         if not isinstance(self.target, Target) or len(self.separator) != 1:
@@ -47,6 +51,18 @@ class Schema:
                 raise ValueError(f"a column's dtype is int, float or str, but got {name}: {column.dtype}")
             if kind(column) is int and column.nullable:
                 raise ValueError(f"an int column has no empty cells: declare {name} as float")
+
+    def read(self, raw: bytes, file: str, columns: Sequence[str]) -> pd.DataFrame:
+        """The train or the test file: the id and other columns, every cell as text; ids are counted where it has none.
+
+        Raises:
+            BadDataError: naming all rows and columns at fault.
+        """
+        if self.counted_from is None or self.id in header_of(raw, self.separator):
+            return read_text(raw, file, self.separator, [self.id, *columns])
+        found = read_text(raw, file, self.separator, columns)
+        found.insert(0, self.id, np.arange(len(found)) + self.counted_from)
+        return found.astype({self.id: str})
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -63,24 +63,20 @@ def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
     """
     sample_name = next(name for name in schema.sample if name in raw.files)
     train_file, test_file, sample_file = map(raw.named, (schema.train, schema.test, sample_name))
-    columns = [schema.id, *schema.names]
-    beside = [name for name in split.columns if name not in columns]  # of the train file alone
-
-    def text_of(name: str, expected: list[str] | None, separator: str) -> pd.DataFrame:
-        return read_text(raw.files[name], raw.named(name), separator, expected)
+    columns = schema.names
+    beside = [name for name in split.columns if name not in (schema.id, *columns)]  # of the train file alone
 
     train_text, test_text, sample = checks.gather(
-        lambda: text_of(schema.train, [*columns, *schema.target.columns, *beside], schema.separator),
-        lambda: text_of(schema.test, columns, schema.separator),
-        lambda: text_of(sample_name, None, ","),
+        lambda: schema.read(raw.files[schema.train], train_file, [*columns, *schema.target.columns, *beside]),
+        lambda: schema.read(raw.files[schema.test], test_file, columns),
+        lambda: read_text(raw.files[sample_name], sample_file, ","),
     )
     train_id, test_id = train_text[schema.id].str.strip(), test_text[schema.id].str.strip()
+    apart = schema.numbered_apart or schema.counted_from is not None
     *_, target, train, test = checks.gather(
         lambda: checks.check_ids(train_id, train_file, schema.id),
         lambda: checks.check_ids(test_id, test_file, schema.id),
-        lambda: (
-            None if schema.numbered_apart else checks.check_apart(train_id, test_id, train_file, test_file, schema.id)
-        ),
+        lambda: None if apart else checks.check_apart(train_id, test_id, train_file, test_file, schema.id),
         lambda: checks.check_sample(sample, test_id, sample_file, schema.id),
         lambda: schema.target.read(train_text[list(schema.target.columns)], split.folds, train_file),
         lambda: typed(train_text, schema.columns, train_file),

@@ -67,25 +67,43 @@ class Layout(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Labels(Layout):
-    """One column, named as the target, with the most probable class; or a column a flag, 0 or 1."""
+class Named(Layout):
+    """The target's columns.
 
-    targets = (Classes, Flags)
+    Args:
+        column: the sample's name of the one target column, where it is not that of the train file.
+    """
+
+    column: str | None = None
 
     def columns(self, schema: Schema) -> tuple[str, ...]:
         """See `Layout.columns`."""
-        return schema.target.columns
+        return schema.target.columns if self.column is None else (self.column,)
+
+    def check(self, target: Target) -> None:
+        """See `Layout.check`."""
+        super().check(target)
+        if self.column is not None and len(target.columns) > 1:
+            raise ValueError(f"the target has {len(target.columns)} columns, which one name cannot stand for")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels(Named):
+    """One column with the most probable class; or a column a flag, 0 or 1."""
+
+    targets = (Classes, Flags)
 
     def cells(self, predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
         """See `Layout.cells`."""
         answers = schema.target.answers(predictions)
-        return {name: answers[name] for name in schema.target.columns}
+        own = schema.target.columns
+        return {name: answers[each] for name, each in zip(self.columns(schema), own, strict=True)}
 
     def fault(self, frame: pd.DataFrame, schema: Schema) -> str | None:
         """See `Layout.fault`."""
         classes = self.classes(schema)
         wanted = pd.Series(classes).dtype
-        for name in schema.target.columns:
+        for name in self.columns(schema):
             labels = frame[name]
             if labels.dtype != wanted:
                 return f"the labels are {labels.dtype}, the classes {wanted}"
@@ -147,18 +165,14 @@ class Probabilities(Numbers):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probability(Numbers):
-    """One column, named as the target, with the probability of the second of two classes."""
+class Probability(Named, Numbers):
+    """One column with the probability of the second of two classes."""
 
     targets = (Classes,)
 
-    def columns(self, schema: Schema) -> tuple[str, ...]:
-        """See `Layout.columns`."""
-        return schema.target.columns
-
     def cells(self, predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
         """See `Layout.cells`."""
-        return {schema.target.columns[0]: predictions[:, 1].astype(np.float64)}
+        return {self.columns(schema)[0]: predictions[:, 1].astype(np.float64)}
 
     def check(self, target: Target) -> None:
         """See `Layout.check`."""
@@ -168,8 +182,8 @@ class Probability(Numbers):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Values(Numbers):
-    """One column, named as the target, with a number.
+class Values(Named, Numbers):
+    """One column with a number.
 
     Args:
         least: what is below becomes it; None: anything may be.
@@ -180,12 +194,8 @@ class Values(Numbers):
     least: float | None = None
     greatest: float | None = None
 
-    def columns(self, schema: Schema) -> tuple[str, ...]:
-        """See `Layout.columns`."""
-        return schema.target.columns
-
     def cells(self, predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
         """See `Layout.cells`."""
         found = predictions[:, 0].astype(np.float64)
         bounded = self.least is not None or self.greatest is not None
-        return {schema.target.columns[0]: np.clip(found, self.least, self.greatest) if bounded else found}
+        return {self.columns(schema)[0]: np.clip(found, self.least, self.greatest) if bounded else found}

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from data.errors import BadDataError, StorageError
 from data.schema import Schema
-from data.targets import Classes
+from data.targets import Classes, Flags
 from submissions import drafts
 from submissions.check import RefusedError, check, check_sample
-from submissions.layout import Labels, Probabilities
+from submissions.layout import Labels, Probabilities, Probability
 from tests.toy import SCHEMA
 
 NUMBERED = replace(SCHEMA, target=Classes("label", (0, 1)))
@@ -117,3 +117,12 @@ def test_an_outbox_that_cannot_be_written_is_a_storage_error(tmp_path):
     (tmp_path / "toy").write_text("a file where the folder should be")
     with pytest.raises(StorageError, match="toy: cannot be written"):
         drafts.put(b"", tmp_path / "toy", "mlp", 0.5, "abcdef01", datetime.now())
+
+
+@pytest.mark.parametrize("kind", [Labels, Probability])
+def test_a_sample_may_name_the_target_in_its_own_way(kind):
+    layout = kind(column="Answer")
+    check(frame_of(layout, NUMBERED), sample_of(layout, NUMBERED), layout, NUMBERED)
+    assert list(frame_of(layout, NUMBERED).columns) == ["id", "Answer"]
+    with pytest.raises(ValueError, match="2 columns, which one name cannot stand for"):
+        Labels(column="Answer").check(Flags(("glad", "sad")))

@@ -11,7 +11,7 @@ import pytest
 from data.errors import BadDataError
 from data.tables import ingest, load, save
 from data.targets import Classes
-from tests.toy import SCHEMA, SPLIT
+from tests.toy import SCHEMA, SPLIT, Toy
 
 
 def spoil(toy, file, row, text):
@@ -134,3 +134,18 @@ def test_the_fold_hash_follows_ids_and_folds(toy):
 def test_a_schema_that_makes_no_sense_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         replace(SCHEMA, **change)
+
+
+def test_rows_of_files_without_ids_are_counted(toy):
+    bare = Toy(
+        train=[line.partition(",")[2] for line in toy.train],
+        test=[line.partition(",")[2] for line in toy.test],
+        sample=["id,label", *(f"{row},no" for row in range(1, 21))],
+    )
+    found = ingest(bare.raw, replace(SCHEMA, counted_from=1), SPLIT)
+    assert found.train["id"].tolist() == [str(row) for row in range(1, 61)]
+    assert found.test["id"].tolist() == found.sample["id"].tolist()
+    with_ids = ingest(toy.raw, replace(SCHEMA, counted_from=1), SPLIT)
+    assert with_ids.train["id"].tolist() == [str(row) for row in range(60)]
+    with pytest.raises(BadDataError, match="column id: the column is missing"):
+        ingest(bare.raw, SCHEMA, SPLIT)
