@@ -13,7 +13,7 @@ import pandas as pd
 from data import checks
 from data.errors import BadDataError, Fault
 from data.files import beside
-from data.reading import read_text, typed
+from data.reading import read_text
 from data.schema import Schema
 from data.sources import RawFiles, Source
 from data.splits import Split
@@ -79,8 +79,8 @@ def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
         lambda: None if apart else checks.check_apart(train_id, test_id, train_file, test_file, schema.id),
         lambda: checks.check_sample(sample, test_id, sample_file, schema.id),
         lambda: schema.target.read(train_text[list(schema.target.columns)], split.folds, train_file),
-        lambda: typed(train_text, schema.columns, train_file),
-        lambda: typed(test_text, schema.columns, test_file),
+        lambda: schema.typed(train_text, train_file),
+        lambda: schema.typed(test_text, test_file),
     )
     try:
         fold = split.assign(schema.target.strata(target, split.folds), pd.concat([train, train_text[beside]], axis=1))

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from data.errors import BadDataError, Fault, StorageError
-from data.reading import as_text, missing_columns, typed
+from data.reading import as_text, missing_columns
 from data.tables import Tables
 from features.recipe import Encoder, encode_later
 from models.config import Config
@@ -111,7 +111,7 @@ class Pipeline:
             )
         if faults:
             raise BadDataError(faults)
-        checked = typed(as_text(rows[list(schema.names)]), schema.columns, file, first)
+        checked = schema.typed(as_text(rows[list(schema.names)]), file, first)
         with self._one_at_a_time:
             found = self.predictions(checked)
         named = {} if ids is None or blank.all() else {schema.id: ids.to_numpy()}
@@ -161,7 +161,7 @@ class Part:
 def _no_rows(competition: Competition) -> pd.DataFrame:
     """The declared columns, with their types and without a row."""
     schema = competition.schema
-    return typed(pd.DataFrame({name: [] for name in schema.names}, dtype=str), schema.columns, "no rows")
+    return schema.typed(pd.DataFrame({name: [] for name in schema.names}, dtype=str), "no rows")
 
 
 def write(

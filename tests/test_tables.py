@@ -149,3 +149,21 @@ def test_rows_of_files_without_ids_are_counted(toy):
     assert with_ids.train["id"].tolist() == [str(row) for row in range(60)]
     with pytest.raises(BadDataError, match="column id: the column is missing"):
         ingest(bare.raw, SCHEMA, SPLIT)
+
+
+def test_other_columns_of_the_train_file_are_left_out(toy):
+    toy.train = [line + (",heavy" if row == 0 else f",{row}") for row, line in enumerate(toy.train)]
+    assert any("a column that is not declared" in fault for fault in faults_of(toy))
+    found = ingest(toy.raw, replace(SCHEMA, ignored=("heavy",)), SPLIT)
+    assert list(found.train.columns) == list(found.test.columns) == ["id", *SCHEMA.names]
+
+
+def test_texts_may_stand_for_an_empty_cell(toy):
+    toy.train[1] = "0,NA,3,red,NA,no"
+    assert faults_of(toy) == [
+        "raw/train.csv, row 2, column height: 'NA' is not a number; correct it, or leave it empty"
+    ]
+    found = ingest(toy.raw, replace(SCHEMA, missing=("NA",)), SPLIT)
+    assert np.isnan(found.train["height"][0])
+    assert found.train["remark"].isna()[0]
+    assert found.train["count"][0] == 3
