@@ -18,6 +18,7 @@ from data.datasets import TabularDataset
 from data.errors import UsageError
 from data.tables import Tables
 from features.recipe import Recipe, Workshop, released
+from features.words import Words
 
 
 def tabular(
@@ -27,6 +28,7 @@ def tabular(
     plain: Sequence[str] = (),
     categories: Sequence[str] = (),
     embedded: Sequence[str] = (),
+    words: Sequence[str] = (),
     derive: Sequence[TransformerMixin] = (),
 ) -> Recipe:
     """A recipe for tables; columns that no argument names are left out.
@@ -38,9 +40,10 @@ def tabular(
             none may be missing.
         categories: one column a value of the train rows (one-hot); an unseen value is all zeros.
         embedded: codes, which the network learns a vector for; an unseen value is code 0.
+        words: texts; one column a word that stands in 2% of the train rows or more, of at most 50 words a text.
         derive: transformers of a frame to a frame with more columns, one after another, in front of all else.
     """
-    if not (numbers or counts or plain or categories or embedded):
+    if not (numbers or counts or plain or categories or embedded or words):
         raise ValueError("a recipe names one column or more, but got none")
     encoder = TabularEncoder(
         numbers=tuple(numbers),
@@ -48,6 +51,7 @@ def tabular(
         plain=tuple(plain),
         categories=tuple(categories),
         embedded=tuple(embedded),
+        words=tuple(words),
         derive=tuple(derive),
     )
     return Recipe(encoder=encoder)
@@ -69,6 +73,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         plain: Sequence[str] = (),
         categories: Sequence[str] = (),
         embedded: Sequence[str] = (),
+        words: Sequence[str] = (),
         derive: Sequence[TransformerMixin] = (),
     ) -> None:
         self.numbers = numbers
@@ -76,6 +81,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         self.plain = plain
         self.categories = categories
         self.embedded = embedded
+        self.words = words
         self.derive = derive
 
     def prepare(self, tables: Tables, workshop: Workshop) -> TabularEncoder:
@@ -136,6 +142,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
                 make_pipeline(FunctionTransformer(log_count, feature_names_out="one-to-one"), _number_steps()),
                 self.counts,
             ),
+            **{f"words {name}": (Words(), [name]) for name in self.words},
             "categories": (
                 make_pipeline(text, OneHotEncoder(handle_unknown="ignore", sparse_output=False)),
                 self.categories,
