@@ -8,11 +8,11 @@ from copy import copy
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from features.recipe import Recipe
+from features.recipe import Encoder, Recipe
 
 PARTS = 5  # of the train rows, for what is plain of each to be told by the others
 PRIOR = 1.0  # rows that fared as expected, beside those that share a value
@@ -24,7 +24,8 @@ Sums = tuple[np.ndarray, np.ndarray]  # the values, and [values, (residuals..., 
 class Shared(TransformerMixin, BaseEstimator):
     """Adds, for each of some columns, the mean residual of the other train rows with the same value.
 
-    A residual is the target less what a ridge regression on `beside` expects of a row, which was fitted on other rows.
+    A residual is the target less what a linear model of `beside` expects of a row, which was fitted on other rows: a
+    logistic regression of classes, a ridge regression of numbers.
     So it tells of a group what its members' own columns do not, as a random effect does. Few rows count for little, and
     no other row gives 0. A train row leaves itself out: the other rows are to it what all train rows are to a new one.
 
@@ -54,9 +55,7 @@ class Shared(TransformerMixin, BaseEstimator):
         wanted = _outputs(target)
         if len(rows) >= PARTS:
             assert self.beside is not None
-            model = make_pipeline(clone(self.beside.encoder), Ridge())
-            parts = KFold(PARTS, shuffle=True, random_state=0)
-            wanted = wanted - cross_val_predict(model, rows, wanted, cv=parts).reshape(wanted.shape)
+            wanted = wanted - _expected(clone(self.beside.encoder), rows, target).reshape(wanted.shape)
         own = np.concatenate([wanted, np.ones((len(rows), 1))], axis=1)
         self.sums_ = [_sums(keys, own) for keys in self._keys(rows)]
         return self._added(rows, own)
@@ -86,6 +85,16 @@ class Shared(TransformerMixin, BaseEstimator):
             found.append(others[:, :-1] / (others[:, -1:] + PRIOR))
         outputs = self.sums_[0][1].shape[1] - 1
         return rows.assign(**dict(zip(self.names(outputs), np.concatenate(found, axis=1).T, strict=True)))
+
+
+def _expected(encoder: Encoder, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:
+    """What a model that was fitted on other rows expects of each row: probabilities of classes, or numbers."""
+    parts = KFold(PARTS, shuffle=True, random_state=0)
+    if not np.issubdtype(target.dtype, np.integer):
+        return cross_val_predict(make_pipeline(encoder, Ridge()), rows, target, cv=parts)
+    model = make_pipeline(encoder, LogisticRegression(max_iter=500))
+    found = cross_val_predict(model, rows, target, cv=parts, method="predict_proba")
+    return found if found.shape[1] > 2 else found[:, 1]
 
 
 def _outputs(target: np.ndarray) -> np.ndarray:
