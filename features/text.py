@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from data.datasets import UNSEEN, SequenceDataset
 from data.errors import UnavailableError, UsageError
 from data.tables import Tables
+from features.beside import beside_characters
 from features.context import MiniLM
 from features.latest import Latest
 from features.recipe import ROW, Recipe, Workshop
@@ -36,6 +37,7 @@ def text(
     vectors: Sequence[WordVectors] = (),
     context: MiniLM | None = None,
     within: str | None = None,
+    characters: bool = False,
 ) -> Recipe:
     """A recipe for one column of texts, whose words are parted by blanks.
 
@@ -51,12 +53,18 @@ def text(
         context: what makes vectors of words in their text; nothing where it is not installed.
         within: a column that names the texts which belong together; the context is then that of the longest of them,
             for those that are a part of it.
+        characters: whether each character, blanks included, counts as a word. The vectors are then of the word that it
+            stands in, and tell of its context.
     """
     if least < 1 or longest < 1 or ngrams < 1:
         raise ValueError(f"takes words that stand somewhere and texts of some, but got {least=} {longest=} {ngrams=}")
-    if ngrams > 1 and context is not None:
-        raise ValueError(f"takes the context of single words, but got {ngrams=}")
-    return Recipe(encoder=TextEncoder(column, lower, least, longest, ngrams, tuple(vectors), context, within))
+    if ngrams > 1 and (context is not None or characters):
+        raise ValueError(f"takes the context of single words, and single characters, but got {ngrams=}")
+    if characters and context is not None:
+        raise ValueError("takes characters, or words in their context, but got both")
+    return Recipe(
+        encoder=TextEncoder(column, lower, least, longest, ngrams, tuple(vectors), context, within, characters)
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,6 +126,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
 
     Attributes:
         axes_: what the context of words is brought to, if there is any.
+        beside_: the units of what tells of the word that a character stands in.
         vocabulary_: the words of the train rows, then those that have a vector only, then the learned n-grams.
         vectors_: float32 [tokens, units], NaN where nothing is known; None after `release`: the networks learned them.
     """
@@ -132,6 +141,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         vectors: tuple[WordVectors, ...] = (),
         context: MiniLM | None = None,
         within: str | None = None,
+        characters: bool = False,
         known: Known | None = None,
     ) -> None:
         self.column = column
@@ -142,6 +152,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         self.vectors = vectors
         self.context = context
         self.within = within
+        self.characters = characters
         self.known = known
 
     def prepare(self, tables: Tables, workshop: Workshop) -> TextEncoder:
@@ -163,7 +174,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         count = Counter(word for words in texts for word in words)
         learned = sorted(word for word, times in count.items() if times >= self.least)
         known = self.known or self._look_up(rows, texts, Workshop())
-        self.axes_, self.latest_ = known.axes, known.latest
+        self.axes_, self.latest_, self.beside_ = known.axes, known.latest, known.context.shape[1]
         given = known.words[~np.isnan(known.vectors).all(axis=1)] if known.vectors.size else known.words[:0]
         words = (*learned, *sorted(set(given) - set(learned)))
         count = Counter(ngram for text in texts for ngram in self._ngrams(text))
@@ -218,7 +229,8 @@ class TextEncoder(TransformerMixin, BaseEstimator):
 
     def _split(self, rows: pd.DataFrame) -> list[list[str]]:
         """Every text's words; the word of none where it has none."""
-        return [words[: self.longest] for words in words_of(rows, self.column, self.lower)]
+        split = characters_of if self.characters else words_of
+        return [words[: self.longest] for words in split(rows, self.column, self.lower)]
 
     def _ngrams(self, text: list[str]) -> list[str]:
         """All that are longer than a word."""
@@ -226,8 +238,10 @@ class TextEncoder(TransformerMixin, BaseEstimator):
 
     def _look_up(self, rows: pd.DataFrame, texts: list[list[str]], workshop: Workshop) -> Known:
         words = sorted({word for text in texts for word in text})
-        found = [each.find(words) for each in self.vectors if each.origin() is not None]
         whole, places = self._whole(rows, texts)
+        if self.characters:
+            return self._look_up_characters(words, whole, places)
+        found = [each.find(words) for each in self.vectors if each.origin() is not None]
         model = self._model
         if model is None:
             axes, context = None, _no_context(whole)
@@ -244,6 +258,11 @@ class TextEncoder(TransformerMixin, BaseEstimator):
             axes=axes,
         )
 
+    def _look_up_characters(self, characters: list[str], whole: list[list[str]], places: np.ndarray) -> Known:
+        nothing = np.empty((len(characters), 0), dtype=np.float32)
+        context = beside_characters(whole, self.vectors)
+        return Known(words=pd.Index(characters, dtype=str), vectors=nothing, context=context, places=places, axes=None)
+
     @property
     def _model(self) -> MiniLM | None:
         """What makes the context, if it is installed."""
@@ -251,6 +270,8 @@ class TextEncoder(TransformerMixin, BaseEstimator):
 
     def _context_of_later(self, whole: list[list[str]]) -> np.ndarray:
         """The context of rows that came later, int8 [words, units], along the axes that were learned."""
+        if self.characters:
+            return self._beside_later(whole)
         axes = self.axes_
         if axes is None:
             return _no_context(whole)
@@ -262,6 +283,13 @@ class TextEncoder(TransformerMixin, BaseEstimator):
             model.key(whole),
             lambda: model.encode(whole, axes, torch.device("cpu"), lambda share: None),  # noqa: ARG005
         )
+
+    def _beside_later(self, whole: list[list[str]]) -> np.ndarray:
+        found = beside_characters(whole, self.vectors)
+        if found.shape[1] != self.beside_:
+            missing = ", ".join(each.missing for each in self.vectors if each.origin() is None)
+            raise UnavailableError(f"{missing or 'other vectors of words'}: these networks learned with other ones")
+        return found
 
     def _whole(self, rows: pd.DataFrame, texts: list[list[str]]) -> tuple[list[list[str]], np.ndarray]:
         """The texts that are the context of words, and where each row's first word stands in them, end to end."""
@@ -298,8 +326,21 @@ def words_of(rows: pd.DataFrame, column: str, lower: bool = True) -> list[list[s
     Raises:
         UsageError: there is no such column.
     """
+    return [words or [NONE] for words in _texts_of(rows, column, lower).str.split()]
+
+
+def characters_of(rows: pd.DataFrame, column: str, lower: bool = True) -> list[list[str]]:
+    """Every text's characters, without the blanks around it; the word of none where it has none.
+
+    Raises:
+        UsageError: there is no such column.
+    """
+    return [list(text) or [NONE] for text in _texts_of(rows, column, lower).str.strip()]
+
+
+def _texts_of(rows: pd.DataFrame, column: str, lower: bool) -> pd.Series:
     cells = cells_of(rows, column).fillna("").astype(str)
-    return [words or [NONE] for words in (cells.str.lower() if lower else cells).str.split()]
+    return cells.str.lower() if lower else cells
 
 
 def cells_of(rows: pd.DataFrame, column: str) -> pd.Series:

@@ -16,7 +16,7 @@ from data.tables import Tables, ingest
 from features.characters import Characters
 from features.context import MiniLM
 from features.lexicons import Afinn, TextBlob, Vader, WordLlama
-from features.recipe import Workshop
+from features.recipe import ROW, Workshop
 from features.text import text
 from features.vectors import GloVe, WordVectors
 from tests.toy import SCHEMA, SPLIT, TOY
@@ -214,3 +214,30 @@ def test_a_package_that_is_not_installed_adds_nothing(monkeypatch):
     )
     _, train, _ = encoded(["good film"], ["film"], vectors=[GloVe()])
     assert train.vectors.shape == (4, 0)
+
+
+def test_characters_are_read_with_what_is_known_of_their_word(monkeypatch):
+    class Two(WordVectors):
+        package = "numpy"
+
+        def find(self, words):
+            known = {"ann": (0.5, -9.0), "lee": (0.25, 0.0)}
+            return np.array([known.get(word, (np.nan, np.nan)) for word in words], dtype=np.float32)
+
+    rows = pd.DataFrame({"name": ["Änn Lee", "x", ""], ROW: [0, 1, 2]})
+    encoder = text("name", characters=True, vectors=[Two()]).encoder
+    found = encoder.fit_transform(rows, np.zeros(3))
+    assert np.diff(found.offsets).tolist() == [7, 1, 1]
+    assert found.context.tolist() == [
+        *[[20, -128, 100]] * 3, [0, 0, 0], *[[10, 0, 100]] * 3, [0, 0, 0], [0, 0, 0],
+    ]  # fmt: skip
+    assert encoder.transform(rows[:1]).context.tolist() == found.context[:7].tolist()
+    monkeypatch.setattr(Two, "package", "not_installed")
+    with pytest.raises(UnavailableError, match="these networks learned with other ones"):
+        encoder.transform(rows[:1])
+
+
+def test_a_character_that_no_train_row_has_is_unseen():
+    encoder = text("name", characters=True).encoder
+    encoder.fit_transform(pd.DataFrame({"name": ["ab", "ba"]}), np.zeros(2))
+    assert encoder.transform(pd.DataFrame({"name": ["aQ"]})).tokens.tolist() == [encoder.vocabulary_.token["a"], UNSEEN]
