@@ -15,7 +15,7 @@ SEARCH = $(if $(TRIALS),--trials $(TRIALS)) $(if $(MINUTES),--minutes $(MINUTES)
 OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
 
-.PHONY: help all ingest train tune adopt ablate extras submit check fetch send scores repeat leaks leaderboard compare reproduce sync summary serve notebook ui bench test lint clean $(COMPETITIONS)
+.PHONY: help all ingest card train tune adopt ablate extras submit check fetch send scores repeat leaks leaderboard compare reproduce sync summary serve notebook ui bench test lint clean $(COMPETITIONS)
 
 help:  ## list the targets
 	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [TRIALS=50] [WORKERS=2] [DEVICE=auto|cpu|cuda] [ARGS=...]"
@@ -30,6 +30,9 @@ all: $(COMPETITIONS)  ## every competition, one after another
 
 ingest: $(STAMP)  ## read, check and fold the raw files of C
 	@$(NEEDS_C)$(PODIUM) ingest $(C) $(ARGS)
+
+card: $(STAMP)  ## tell what to know of the rows of C: target, missing cells, train against test, repeats, leaks
+	@$(NEEDS_C)$(PODIUM) card $(C) $(ARGS)
 
 train: $(STAMP)  ## train a model of C, unless that was done before
 	@$(NEEDS_C)$(PODIUM) train $(C) $(OF)

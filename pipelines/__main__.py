@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from data.errors import BadDataError, PodiumError, UsageError
-from pipelines import compare_commands, search_commands, send_commands, serve_commands
+from pipelines import card_commands, compare_commands, search_commands, send_commands, serve_commands
 from pipelines.options import (
     Address,
     Again,
@@ -237,6 +237,7 @@ def leaks(
     print(f"A naive split would {flatters}: it looks {seen} rows of a {group} that nobody has seen.")
 
 
+card_commands.add(app)
 search_commands.add(app)
 compare_commands.add(app)
 serve_commands.add(app)

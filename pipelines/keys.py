@@ -78,6 +78,12 @@ def array_key(device: str) -> str:
     return _digest(rooms_source("data", "features"), device)
 
 
+def card_key(name: str, data_hash: str) -> str:
+    """The key of a competition's card: of its tables, and of the code that looks at them and draws."""
+    files = {file: source for file, source in sources_of(REPOSITORY / "pipelines").items() if file.startswith("card")}
+    return _digest("card", ingest_key(name, data_hash), *map(syntax, files.values()))
+
+
 def blend_key(blended: Sequence[str]) -> str:
     """The key of a blend of trainings, from their keys."""
     return _digest("blend", *blended, syntax(sources_of(REPOSITORY / "submissions")["blend.py"]))
