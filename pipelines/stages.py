@@ -19,7 +19,7 @@ from data.tables import Tables
 from models.config import Config
 from models.devices import resolve, rounds
 from models.epochs import RefitEpoch, Told, Watch, Within
-from pipelines import artifacts, champion, console, fitting, keys, notes, pipeline, studies
+from pipelines import artifacts, card_kept, champion, console, fitting, keys, notes, pipeline, studies
 from pipelines.checkpoints import Checkpoint
 from pipelines.competition import Candidate
 from pipelines.home import MODEL, scratch
@@ -182,6 +182,7 @@ def _train_anew(
         running.log({**score_metrics(competition, found, fit.oof), "train_seconds": checkpoint.seconds})
         with scratch() as folder:
             artifacts.write(folder, competition, found, config, fit, layers)
+            card_kept.copy(job.name, competition, found, job.home.cache, folder)
             with scratch() as made, pipeline.unkept_told(model):
                 pipeline.write(made / "pipeline", job.name, model, competition, found, encoded, config, fit)
                 package(folder / MODEL, competition, found, made / "pipeline")

@@ -87,7 +87,7 @@ def test_the_run_holds_all_that_a_comparison_needs(trained_home, name):
     trained = stages.train(Job(name=name, home=home))
     competition, tables, run = find(name), trained.ingested.tables, trained.run
     wanted = {
-        "config.json", "folds.parquet", "learning_curves.png", "model", "network.txt",
+        "card.json", "card.png", "config.json", "folds.parquet", "learning_curves.png", "model", "network.txt",
         "oof_predictions.parquet", "test_predictions.parquet",
     }  # fmt: skip
     target = competition.schema.target
