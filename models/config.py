@@ -55,7 +55,7 @@ class Schedule(StrEnum):
 
 
 class Precision(StrEnum):
-    """How matrix products are computed; all else is float32."""
+    """How matrix products are computed, and convolutions on CUDA; all else is float32."""
 
     FULL = "full"  # float32
     FAST = "fast"  # factors rounded to TF32 on CUDA, to bfloat16 on a CPU with AMX; float32 elsewhere

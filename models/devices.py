@@ -39,14 +39,16 @@ def rounds(precision: Precision, device: torch.device) -> bool:
 
 @contextmanager
 def matmul_precision(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Computes matrix products of float32 tensors as `Precision` says."""
-    before = torch.get_float32_matmul_precision()
+    """Computes matrix products of float32 tensors as `Precision` says, and convolutions on CUDA."""
+    before, convolved = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     fast = "high" if device.type == "cuda" else "medium"  # TF32, or bfloat16 factors with float32 sums
     torch.set_float32_matmul_precision(fast if rounds(precision, device) else "highest")
+    torch.backends.cudnn.allow_tf32 = rounds(precision, device)  # of convolutions; torch rounds unless told
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+        torch.backends.cudnn.allow_tf32 = convolved
 
 
 @contextmanager
