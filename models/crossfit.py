@@ -118,7 +118,7 @@ class _Validation:
         self.form = form_of([fold.train for fold in folds])
         generators = pack_generators(seed, len(folds), config.members)
         self.network = config.build(self.form, self.outputs, generators).to(device)
-        self.products = sum(parameter.numel() for parameter in self.network.parameters()) * config.batch  # a step
+        self.products = self.network.products * config.batch  # a step
         train = self.form.stack([fold.train for fold in folds], device)
         self.training = Training(self.network, train, config, generators)
         self.valid = self.form.stack([fold.valid for fold in folds], device)

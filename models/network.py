@@ -105,6 +105,7 @@ class Network(nn.Module):
     nets: int
     sparse_rate: float = 1.0  # the learning rate of `sparse_parameters`, as a share of the others'
     slow_rate: float = 1.0  # that of `slow_parameters`
+    numbers_of_row: int = 0  # that its largest layer makes of a row of a table; 0: few
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,6 +128,11 @@ class Network(nn.Module):
     def slow_parameters(self) -> list[nn.Parameter]:
         """Those, of a dense gradient, that learn at `slow_rate`, as they were trained elsewhere."""
         return []
+
+    @property
+    def products(self) -> int:
+        """Of a weight and a number, for a row of every network, where each weight is used once a row."""
+        return sum(parameter.numel() for parameter in self.parameters())
 
     @abstractmethod
     def forward(self, input: Any, noise: Noise | None = None) -> Tensor:

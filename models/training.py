@@ -18,6 +18,7 @@ from models.optimizers import build_optimizers, clip_gradients, rate_at
 from models.pack import Batches, Pack
 
 MOST = 2**15  # rows of tables, or tokens of texts, of all networks together that one prediction computes at once
+USUAL = 2**9  # numbers that a layer makes of one; fewer rows are computed where it makes more
 
 PAUSE = 5.0  # seconds
 
@@ -142,7 +143,7 @@ def predict(network: Network, pack: Pack, config: Config) -> Tensor:
     members = network.nets // folds
     first = torch.arange(folds, device=pack.target.device).unsqueeze(1) * longest
     orders, found = [], []
-    for at in pack.parts(MOST // network.nets):
+    for at in pack.parts(MOST // network.nets // max(1, network.numbers_of_row // USUAL)):
         rows = (at + first).repeat_interleave(members, dim=0)  # [nets, part]
         outputs = predictions(config.loss, network(pack.input_of(rows)))  # [nets, part, columns]
         outputs = outputs if network.target_scale is None else network.target_scale.restored(outputs)

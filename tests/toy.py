@@ -106,7 +106,7 @@ def folds_of(
     def dataset(chosen: torch.Tensor) -> TabularDataset:
         return TabularDataset(input=x[chosen], target=target[chosen])
 
-    return _folded(dataset, fold)
+    return folded(dataset, fold)
 
 
 def sequences(texts: Sequence[torch.Tensor], target: Sequence[int], vectors: torch.Tensor) -> SequenceDataset:
@@ -138,10 +138,10 @@ def text_folds(rows: int = 120, folds: int = 3, units: int = 0, seed: int = 0) -
         own = [text for text, mine in zip(texts, chosen, strict=True) if mine]
         return sequences(own, [int(text[-1] % 2) for text in own], vectors)
 
-    return _folded(dataset, fold)
+    return folded(dataset, fold)
 
 
-def _folded(dataset: Callable[[torch.Tensor], Rows], fold: torch.Tensor) -> list[Fold]:
+def folded(dataset: Callable[[torch.Tensor], Rows], fold: torch.Tensor) -> list[Fold]:
     """Folds of rows, whose test rows are those of the first."""
     return [
         Fold(
