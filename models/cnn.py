@@ -17,6 +17,7 @@ from models.convolution import GreatestPool, Image, MeanPool, PackedConvolution,
 from models.layers import MOST_DROPOUT, PackedLinear
 from models.network import Network, Noise
 from models.pack import Form
+from models.shifts import shifted
 
 POOL = 2  # pixels, along either side, of which the greatest is left
 
@@ -47,6 +48,7 @@ class CNNConfig(Config):
     kernel: int = 5  # of each stage's convolution
     padding: int = 0  # pixels of nothing around what it takes
     dropout: float = 0.0  # of what the linear layer takes
+    shift: int = 0  # most pixels that an image is moved by in training, either way along both sides
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -58,7 +60,7 @@ class CNNConfig(Config):
                 raise ValueError(f"takes a tuple of whole numbers of 1 or more, but got {name}={value!r}")
         if len(self.image) != len(("channels", "height", "width")):
             raise ValueError(f"takes channels, height and width, but got {self.image=}")
-        for name, least in (("kernel", 1), ("padding", 0)):
+        for name, least in (("kernel", 1), ("padding", 0), ("shift", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"takes {name} of {least} or more, but got {name}={getattr(self, name)}")
         if not 0 <= self.dropout <= MOST_DROPOUT:
@@ -105,6 +107,8 @@ class CNN(Network):
     def forward(self, input: Tensor, noise: Noise | None = None) -> Tensor:
         """See `Network.forward`."""
         x = input.unflatten(2, self.config.image).permute(0, 1, 3, 4, 2)  # [nets, rows, height, width, channels]
+        if noise is not None and self.config.shift:
+            x = shifted(x, self.config.shift, noise)
         for stage in self.stages:
             x = stage(x)
         x = x.flatten(2)

@@ -68,6 +68,13 @@ class Noise:
         start = int(self.windows.integers(block.shape[1] - count, endpoint=True))
         return block[:, start : start + count].unflatten(1, shape[1:]), scale
 
+    def whole_numbers(self, shape: Sequence[int], count: int) -> Tensor:
+        """From 0 to below `count`, which is small beside 256, for bytes are not shared out quite evenly.
+
+        Shape: int64 `shape`, which is [nets, ...]
+        """
+        return self._bytes(math.prod(shape[1:])).long().remainder_(count).view(*shape)
+
     def _bytes(self, count: int) -> Tensor:
         """Random bytes, uint8 [nets, count]."""
         if self.own is not None:

@@ -21,6 +21,8 @@ from models.crossfit import crossfit
 from models.ensemble import Ensemble
 from models.forms import form_of
 from models.losses import predictions
+from models.network import Noise
+from models.shifts import shifted
 from models.summary import Line, summarize, text_of
 from models.tokens import Tokens
 from models.training import Training, generators_of, pack_generators, predict
@@ -171,6 +173,7 @@ def test_what_is_no_image_is_refused():
         {"body": "lenet"},
         {"kernel": 0},
         {"padding": -1},
+        {"shift": -1},
         {"dropout": 1.0},
     ],
 )
@@ -180,7 +183,7 @@ def test_settings_that_mean_nothing_are_refused(wrong):
 
 
 def test_settings_are_read_again():
-    config = replace(TINY, body=Body.RESIDUAL)
+    config = replace(TINY, body=Body.RESIDUAL, shift=1)
     assert config_of(CNNConfig(), settings(config)) == config
 
 
@@ -192,7 +195,7 @@ def test_bars_are_learned(body):
 
 @every_body
 def test_a_seed_gives_the_same_bytes_and_its_networks_predict_what_they_did(body):
-    config, folds = replace(TINY, body=body, dropout=0.3), bars()
+    config, folds = replace(TINY, body=body, dropout=0.3, shift=1), bars()
     first, again, other = (crossfit(folds, None, config, 2, ACCURACY, seed=seed) for seed in (4, 4, 5))
     assert first.oof.tobytes() == again.oof.tobytes() != other.oof.tobytes()
     assert first.test.tobytes() == again.test.tobytes()
@@ -203,7 +206,7 @@ def test_a_seed_gives_the_same_bytes_and_its_networks_predict_what_they_did(body
 
 @every_body
 def test_a_network_alone_equals_the_same_network_in_the_pack(body):
-    config, folds = replace(TINY, body=body, dropout=0.3), bars()
+    config, folds = replace(TINY, body=body, dropout=0.3, shift=1), bars()
     data = [fold.train for fold in folds]
 
     def trained(datasets, generators):
@@ -227,6 +230,33 @@ def test_weights_are_drawn_within_the_bounds_of_torch():
     assert torch.equal(weight, build(LARGE, nets=2).stages[1].convolution.weight)
     assert not torch.equal(weight[0], weight[1])
     assert 0.99 * bound < weight.abs().max() <= bound
+
+
+def test_images_are_moved_by_whole_pixels_and_nothing_comes_in():
+    noise = Noise(generators_of(0, 0, 2), CPU)
+    x = torch.arange(1.0, 2 * 500 * 4 * 5 * 2 + 1).view(2, 500, 4, 5, 2)
+    found = shifted(x, 1, noise)
+    wide = functional.pad(x, (0, 0, 1, 1, 1, 1))
+    seen = torch.zeros(2, 3, 3)
+    for net in range(2):
+        for row in range(500):
+            places = [
+                (down, right)
+                for down in range(3)
+                for right in range(3)
+                if torch.equal(wide[net, row, down : down + 4, right : right + 5], found[net, row])
+            ]
+            assert len(places) == 1
+            seen[net][places[0]] += 1
+    assert (seen > 25).all()
+    assert not torch.equal(seen[0], seen[1])
+
+
+def test_moves_go_on_where_a_training_was_cut_off():
+    noise, again = (Noise(generators_of(seed, 0, 2), CPU) for seed in (0, 1))
+    noise.whole_numbers((2, 5), 3)
+    again.restore(noise.state())
+    assert torch.equal(noise.whole_numbers((2, 50), 3), again.whole_numbers((2, 50), 3))
 
 
 def test_products_count_each_pixel_and_many_rows_are_predicted_in_parts(monkeypatch):
