@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from data.targets import Classes, Flags, Number, Target
 MOST_ROWS = 4000  # of train and of test
 SIGNALS = 5  # columns that the classes depend on, where there are so many
 SHARE_OF_SIGNALS = 1 / 4  # of the columns of a wide table, whose signals then repeat each other
+PIXELS = 500  # columns that are declared alike, from which on neighbours repeat each other, as pixels do
 SURENESS = 0.9  # mean probability of the likeliest class
 MISSING = 0.1  # share of empty cells where a column allows them
 KIN = 4  # rows of a group
@@ -62,15 +64,18 @@ def draw(
     train_rows, test_rows = min(schema.train_rows, MOST_ROWS), min(schema.test_rows, MOST_ROWS)
     rows = train_rows + test_rows
     words = _vocabulary(generator)
+    repeated = _repeated(schema, group)
     drawn = {
         name: _kin(column, rows) if name == group else _column(column, rows, words, generator)
         for name, column in schema.columns.columns.items()
+        if name in repeated.values()
     }
     signals = _signals(schema, drawn, group, words, generator)
     target, best = _target(schema.target, signals, generator)
 
     ids = [str(row + 1) for row in range(rows)]
-    frame = pd.DataFrame({schema.id: ids, **drawn})
+    columns = {name: drawn[other] for name, other in repeated.items()}
+    frame = pd.DataFrame({schema.id: ids, **columns})
     train = frame[:train_rows].assign(**_cells(schema.target, target[:train_rows]))
     if split.column is not None and split.column not in frame:
         train = train.assign(**{split.column: np.arange(train_rows) % split.folds})
@@ -78,6 +83,23 @@ def draw(
     files = {name: table.to_csv(index=False, sep=schema.separator).encode() for name, table in tables.items()}
     files[schema.sample[0]] = blank(ids[train_rows:]).to_csv(index=False).encode()
     return Twin(files=files, best=metric.score(target[:train_rows], best[:train_rows]))
+
+
+def _repeated(schema: Schema, group: str | None) -> dict[str, str]:
+    """Of each column the one whose cells it holds: itself, but in images, of which some rows of pixels are the same.
+
+    So many numbers of their own would leave nothing that a model could learn of some thousand rows.
+    """
+    columns, found = schema.columns.columns, dict[str, str]()
+
+    def declared(name: str) -> tuple[object, ...]:
+        return name == group, str(_bounds(columns[name])), columns[name].dtype, columns[name].nullable
+
+    for _, alike in groupby(columns, key=declared):
+        names = list(alike)
+        run = -(-len(names) // SIGNALS) if len(names) > PIXELS else 1
+        found |= {name: names[number - number % run] for number, name in enumerate(names)}
+    return found
 
 
 def _target(target: Target, signals: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -198,8 +220,8 @@ def _signals(
     numbers: list[pd.Series] = []
     texts: list[pd.Series] = []
     effects = dict(zip(words, generator.normal(size=len(words)), strict=True))
-    for name, column in schema.columns.columns.items():
-        cells: pd.Series = pd.Series(drawn[name])
+    for name in drawn:
+        cells, column = pd.Series(drawn[name]), schema.columns.columns[name]
         least, greatest, allowed = _bounds(column)
         if name == group:
             continue
@@ -215,7 +237,7 @@ def _signals(
     found = (
         categories[:2] if len(categories) > 1 else categories + numbers or texts or [pd.Series(np.zeros(len(cells)))]
     )
-    most = max(SIGNALS, int(len(schema.names) * SHARE_OF_SIGNALS))
+    most = max(SIGNALS, int(len(drawn) * SHARE_OF_SIGNALS))
     values = np.stack([column.fillna(column.mean()).to_numpy() for column in found[:most]], axis=1)
     return (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
 

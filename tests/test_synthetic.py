@@ -14,7 +14,7 @@ from data.metrics import ACCURACY, LOG_LOSS
 from data.schema import Schema
 from data.sources import RawFiles, Source
 from data.splits import Split
-from data.synthetic import draw
+from data.synthetic import SIGNALS, draw
 from data.tables import ingest
 from data.targets import Classes
 from features.tabular import tabular
@@ -37,8 +37,21 @@ TEXTS = Schema(
     test_rows=100,
     separator="\t",
 )
+IMAGES = replace(
+    MANY,
+    columns=DataFrameSchema(
+        {"size": Column(float), **{f"pixel{number}": Column(int, Check.in_range(0, 255)) for number in range(600)}}
+    ),
+    train_rows=500,
+    test_rows=50,
+)
 TOY = replace(SCHEMA, train_rows=900, test_rows=100)
-CASES = [(TOY, Labels(), None), (MANY, Probabilities(), None), (TEXTS, Labels(), "SentenceId")]
+CASES = [
+    (TOY, Labels(), None),
+    (MANY, Probabilities(), None),
+    (TEXTS, Labels(), "SentenceId"),
+    (IMAGES, Labels(), None),
+]
 
 
 def tables_of(schema, layout, group):
@@ -80,6 +93,16 @@ def test_a_plain_model_comes_near_the_best_and_none_beyond(schema, recipe):
     model = LogisticRegression(max_iter=2000).fit(fold.train.input, fold.train.target)
     score = model.score(fold.valid.input, fold.valid.target)
     assert 0.95 * tables.best < score < tables.best + 0.05
+
+
+def test_pixels_repeat_their_neighbours_and_other_columns_do_not():
+    tables = tables_of(IMAGES, Labels(), None)
+    pixels = tables.train.drop(columns=["id", "size"], errors="ignore").T
+    assert len(pixels) == 600
+    assert len(pixels.drop_duplicates()) == SIGNALS
+    changes = (pixels != pixels.shift()).any(axis=1).to_numpy().nonzero()[0]
+    assert changes.tolist() == [0, 120, 240, 360, 480]
+    assert tables.train["size"].nunique() > 400
 
 
 def test_no_more_than_some_thousand_rows_are_drawn():
