@@ -12,7 +12,7 @@ import pytest
 from data import synthetic
 from data.targets import Classes, Number, Target
 from pipelines import artifacts, stages
-from pipelines.competition import find, names
+from pipelines.competition import Competition, find, names
 from pipelines.job import Job
 from pipelines.pipeline import Pipeline
 from pipelines.tracking import Tracker
@@ -30,6 +30,13 @@ def guess(target: Target, rows: np.ndarray) -> np.ndarray:
     """The same prediction for every row."""
     found = np.eye(len(target.outputs))[rows] if isinstance(target, Classes) else rows.reshape(len(rows), -1)
     return np.tile(found.mean(axis=0), (len(rows), 1))
+
+
+def share_of_best(competition: Competition) -> float:
+    """What every candidate comes to: texts have more to be learned; so has an image, and few rows of it are drawn."""
+    if competition.recipe.text is not None:
+        return 0.8
+    return 0.65 if len(competition.schema.names) > synthetic.PIXELS else 0.95
 
 
 @every_candidate
@@ -55,7 +62,7 @@ def test_the_twin_is_learned_and_its_submission_is_accepted(trained_home, home, 
     chance = competition.metric.score(tables.target, guess(competition.schema.target, tables.target))
     assert least < (score - chance) / (best - chance) < 1.1
     if competition.metric.greater_is_better and not long:
-        assert score > (0.95 if competition.recipe.text is None else 0.8) * best  # texts have more to be learned
+        assert score > share_of_best(competition) * best
     assert "SYNTHETIC TWIN" in capsys.readouterr().err
     pipeline = Pipeline.load(trained.run.artifacts / artifacts.PIPELINE)
     _, predicted = artifacts.read_test_predictions(trained.run.artifacts, competition.schema)

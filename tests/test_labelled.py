@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_digits
 
 from data.errors import BadDataError
 from data.labelled import Labelled
@@ -18,7 +19,7 @@ from data.splits import Split
 from data.tables import ingest
 from pipelines import stages
 from pipelines.competition import find
-from pipelines.competitions import progression
+from pipelines.competitions import digits, progression
 from pipelines.job import Job
 from submissions.layout import Labels
 from tests.conftest import ARCHIVES
@@ -116,6 +117,16 @@ def test_a_package_has_the_rows_of_progression(home, monkeypatch):
     assert trained.run.metrics["cv_score"] < 55.2  # a ridge regression on the same folds comes to 55.42
     path = stages.submit(job, trained)
     assert pd.read_csv(path)["progression"].between(20, 350).all()
+
+
+def test_digits_of_a_package_become_images_of_kaggles_form():
+    table, small = digits.read({}), load_digits()
+    images = table[digits.PIXELS].to_numpy().reshape(-1, 28, 28)
+    assert (images.min(), images.max(), len(images)) == (0, 255, 1797)
+    np.testing.assert_array_equal(images[:, 3:-2:3, 3:-2:3], (small.images * 255 / 16).round())
+    assert not images[:, [0, 1, -2, -1]].any()
+    assert not images[:, :, [0, 1, -2, -1]].any()
+    assert table["label"].tolist() == small.target.tolist()
 
 
 @pytest.mark.skipif(not (ARCHIVES / "diabetes.zip").is_file(), reason="KAGGLE_ARCHIVES has no diabetes.zip")
