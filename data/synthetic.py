@@ -22,6 +22,7 @@ from data.splits import Split
 from data.targets import Classes, Flags, Number, Target
 
 MOST_ROWS = 4000  # of train and of test
+MOST_CELLS = 1_500_000  # of either, so that of a wide table fewer rows are drawn
 SIGNALS = 5  # columns that the classes depend on, where there are so many
 SHARE_OF_SIGNALS = 1 / 4  # of the columns of a wide table, whose signals then repeat each other
 PIXELS = 500  # columns that are declared alike, from which on neighbours repeat each other, as pixels do
@@ -52,7 +53,7 @@ def draw(
     """Draws train, test and sample files.
 
     Args:
-        schema: the columns, the target and the numbers of rows (at most 4,000 each are drawn).
+        schema: the columns, the target and the numbers of rows (at most 4,000 of each are drawn, fewer of wide tables).
         metric: scores what the target was drawn from, on the train rows.
         blank: makes the sample submission of a list of ids.
         split: names the columns that it goes by, if there are some.
@@ -61,7 +62,8 @@ def draw(
     generator = np.random.default_rng(seed)
     split = split or Split()
     group = split.group
-    train_rows, test_rows = min(schema.train_rows, MOST_ROWS), min(schema.test_rows, MOST_ROWS)
+    most = min(MOST_ROWS, MOST_CELLS // len(schema.names))
+    train_rows, test_rows = min(schema.train_rows, most), min(schema.test_rows, most)
     rows = train_rows + test_rows
     words = _vocabulary(generator)
     repeated = _repeated(schema, group)

@@ -30,11 +30,12 @@ def tabular(
     embedded: Sequence[str] = (),
     words: Sequence[str] = (),
     derive: Sequence[TransformerMixin] = (),
+    flags: bool = True,
 ) -> Recipe:
     """A recipe for tables; columns that no argument names are left out.
 
     Args:
-        numbers: standardised; where a train row lacks one, the median fills it and a flag column says so.
+        numbers: standardised; where a train row lacks one, the median fills it and, with `flags`, a column says so.
         counts: the same after log(1 + x); for what is never negative and has a long tail.
         plain: taken as they are, for networks that expand numbers themselves, and the first of the input's columns;
             none may be missing.
@@ -42,6 +43,7 @@ def tabular(
         embedded: codes, which the network learns a vector for; an unseen value is code 0.
         words: texts; one column a word that stands in 2% of the train rows or more, of at most 50 words a text.
         derive: transformers of a frame to a frame with more columns, one after another, in front of all else.
+        flags: see `numbers`.
     """
     if not (numbers or counts or plain or categories or embedded or words):
         raise ValueError("a recipe names one column or more, but got none")
@@ -53,6 +55,7 @@ def tabular(
         embedded=tuple(embedded),
         words=tuple(words),
         derive=tuple(derive),
+        flags=flags,
     )
     return Recipe(encoder=encoder)
 
@@ -75,6 +78,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         embedded: Sequence[str] = (),
         words: Sequence[str] = (),
         derive: Sequence[TransformerMixin] = (),
+        flags: bool = True,
     ) -> None:
         self.numbers = numbers
         self.counts = counts
@@ -83,6 +87,7 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         self.embedded = embedded
         self.words = words
         self.derive = derive
+        self.flags = flags
 
     def prepare(self, tables: Tables, workshop: Workshop) -> TabularEncoder:
         """See `Encoder`: the same with each derived transformer prepared that can be."""
@@ -137,9 +142,11 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         text = FunctionTransformer(as_text, feature_names_out="one-to-one")
         blocks = {
             "plain": ("passthrough", self.plain),
-            "numbers": (_number_steps(), self.numbers),
+            "numbers": (_number_steps(self.flags), self.numbers),
             "counts": (
-                make_pipeline(FunctionTransformer(log_count, feature_names_out="one-to-one"), _number_steps()),
+                make_pipeline(
+                    FunctionTransformer(log_count, feature_names_out="one-to-one"), _number_steps(self.flags)
+                ),
                 self.counts,
             ),
             **{f"words {name}": (Words(), [name]) for name in self.words},
@@ -157,8 +164,8 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
         return make_pipeline(*self.derive, needed, ColumnTransformer(used, sparse_threshold=0))
 
 
-def _number_steps() -> Pipeline:
-    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+def _number_steps(flags: bool) -> Pipeline:
+    fill = SimpleImputer(strategy="median", add_indicator=flags, keep_empty_features=True)
     return make_pipeline(fill, StandardScaler())
 
 

@@ -53,11 +53,11 @@ class Competition:
 
     slug: str  # its name in kaggle.com/c/<slug>, and of its archive
     schema: Schema
-    split: Split
     metric: Metric
     recipe: Recipe
     candidates: Mapping[str, Candidate]
     layout: Layout
+    split: Split = field(default_factory=Split)  # five stratified folds
     blend: tuple[str, ...] = ()  # the candidates that are trained and blended; (): the first one alone
     full: tuple[str, ...] = ()  # the same with --full, for whoever has the time
     trials: int = 0  # that are searched for each of them, unless TRIALS says how many

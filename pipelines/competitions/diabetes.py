@@ -9,15 +9,10 @@ from dataclasses import replace
 import pandas as pd
 from optuna.distributions import FloatDistribution, IntDistribution
 from pandera.pandas import Check, Column, DataFrameSchema
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from data.labelled import Labelled
 from data.metrics import ACCURACY, LOG_LOSS
 from data.schema import Schema
-from data.splits import Split
 from data.targets import Classes
 from features.tabular import tabular
 from models.config import Loss
@@ -27,6 +22,14 @@ from submissions.layout import Labels
 
 MEASURED = ["Glucose", "BloodPressure", "SkinThickness", "Insulin", "BMI"]
 FEATURES = ["Pregnancies", *MEASURED, "DiabetesPedigreeFunction", "Age"]
+MLP = MLPConfig(width=16, depth=1, dropout=0.2, loss=Loss.BINARY, monitor=LOG_LOSS, epochs=40, batch=32, lr=5e-3)
+NOTES = replace(MLP, widths=(6, 4), activation=Activation.SIGMOID, dropout=0.0, lr=2e-2)  # 8-6-4-1
+SPACE = {
+    "width": IntDistribution(8, 64, log=True),
+    "dropout": FloatDistribution(0.0, 0.5),
+    "lr": FloatDistribution(1e-3, 3e-2, log=True),
+    "weight_decay": FloatDistribution(1e-3, 1.0, log=True),
+}
 
 
 def read(files: Mapping[str, bytes]) -> pd.DataFrame:
@@ -34,23 +37,6 @@ def read(files: Mapping[str, bytes]) -> pd.DataFrame:
     rows = pd.read_csv(io.BytesIO(files["diabetes.csv"]))
     return rows.assign(**{name: rows[name].where(rows[name] > 0) for name in MEASURED})
 
-
-MLP = MLPConfig(
-    width=16,
-    depth=1,
-    dropout=0.2,
-    loss=Loss.BINARY,
-    monitor=LOG_LOSS,
-    epochs=40,
-    batch=32,
-    lr=5e-3,
-    weight_decay=0.1,
-)
-NOTES = replace(MLP, widths=(6, 4), activation=Activation.SIGMOID, dropout=0.0, weight_decay=0.0, lr=2e-2)  # 8-6-4-1
-SCALED = ColumnTransformer(  # what is missing is the median, and nothing says so: as many inputs as measurements
-    [("scaled", make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), FEATURES)],
-    verbose_feature_names_out=False,
-).set_output(transform="pandas")
 
 COMPETITION = Competition(
     slug="diabetes",
@@ -62,20 +48,11 @@ COMPETITION = Competition(
         test_rows=153,
     ),
     labelled=Labelled(files=("diabetes.csv",), read=read),
-    split=Split(folds=5),
     metric=ACCURACY,
     recipe=tabular(numbers=FEATURES),
     candidates={
-        "mlp": Candidate(
-            config=MLP,
-            space={
-                "width": IntDistribution(8, 64, log=True),
-                "dropout": FloatDistribution(0.0, 0.5),
-                "lr": FloatDistribution(1e-3, 3e-2, log=True),
-                "weight_decay": FloatDistribution(1e-3, 1.0, log=True),
-            },
-        ),
-        "notes": Candidate(config=NOTES, recipe=tabular(plain=FEATURES, derive=(SCALED,))),
+        "mlp": Candidate(config=replace(MLP, weight_decay=0.1), space=SPACE),
+        "notes": Candidate(config=NOTES, recipe=tabular(numbers=FEATURES, flags=False)),
     },
     layout=Labels(),
 )

@@ -14,7 +14,6 @@ from sklearn.datasets import load_digits
 from data.labelled import Labelled
 from data.metrics import ACCURACY, LOG_LOSS
 from data.schema import Schema
-from data.splits import Split
 from data.targets import Classes
 from features.images import pixels
 from models.cnn import Body, CNNConfig
@@ -40,11 +39,11 @@ COMPETITION = Competition(
         id="ImageId",
         target=Classes("label", tuple(range(10))),
         columns=DataFrameSchema({name: Column(int, Check.in_range(0, 255)) for name in PIXELS}),
-        train_rows=1438,
-        test_rows=359,
+        train_rows=42_000,
+        test_rows=28_000,
+        counted_from=1,
     ),
     labelled=Labelled(package="scikit-learn", read=read),
-    split=Split(folds=5),
     metric=ACCURACY,
     recipe=pixels(PIXELS),
     candidates={
@@ -55,5 +54,5 @@ COMPETITION = Competition(
         "softmax": Candidate(config=MLPConfig(depth=0, members=1, epochs=40, lr=3e-3, batch=32, monitor=LOG_LOSS)),
     },
     full=("residual", "inception", "lenet"),
-    layout=Labels(),
+    layout=Labels(column="Label"),
 )

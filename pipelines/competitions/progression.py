@@ -12,7 +12,6 @@ from sklearn.datasets import load_diabetes
 from data.labelled import Labelled
 from data.metrics import RMSE
 from data.schema import Schema
-from data.splits import Split
 from data.targets import Number
 from features.tabular import tabular
 from models.config import Loss
@@ -21,6 +20,14 @@ from pipelines.competition import Candidate, Competition
 from submissions.layout import Values
 
 SERUM = ["s1", "s2", "s3", "s4", "s5", "s6"]
+MEASURED = {"age": (0, 120), "bmi": (10, 80), "bp": (30, 250), **dict.fromkeys(SERUM, (0, 500))}  # least and greatest
+MLP = MLPConfig(width=32, depth=1, dropout=0.3, loss=Loss.SQUARED, epochs=60, batch=32, lr=5e-3, weight_decay=0.1)
+SPACE = {
+    "width": IntDistribution(8, 128, log=True),
+    "dropout": FloatDistribution(0.0, 0.6),
+    "lr": FloatDistribution(1e-3, 3e-2, log=True),
+    "weight_decay": FloatDistribution(1e-3, 1.0, log=True),
+}
 
 
 def read(files: Mapping[str, bytes]) -> pd.DataFrame:  # noqa: ARG001  # the package has the rows
@@ -34,40 +41,15 @@ COMPETITION = Competition(
         id="Id",
         target=Number("progression", Check.in_range(0, 400)),
         columns=DataFrameSchema(
-            {
-                "age": Column(float, Check.in_range(0, 120)),
-                "sex": Column(float, Check.isin([1.0, 2.0])),
-                "bmi": Column(float, Check.in_range(10, 80)),
-                "bp": Column(float, Check.in_range(30, 250)),
-                **{name: Column(float, Check.in_range(0, 500)) for name in SERUM},
-            }
+            {name: Column(float, Check.in_range(*limits)) for name, limits in MEASURED.items()}
+            | {"sex": Column(float, Check.isin([1.0, 2.0]))}
         ),
         train_rows=354,
         test_rows=88,
     ),
     labelled=Labelled(package="scikit-learn", read=read),
-    split=Split(folds=5),
     metric=RMSE,
-    recipe=tabular(numbers=["age", "bmi", "bp", *SERUM], categories=["sex"]),
-    candidates={
-        "mlp": Candidate(
-            config=MLPConfig(
-                width=32,
-                depth=1,
-                dropout=0.3,
-                loss=Loss.SQUARED,
-                epochs=60,
-                batch=32,
-                lr=5e-3,
-                weight_decay=0.1,
-            ),
-            space={
-                "width": IntDistribution(8, 128, log=True),
-                "dropout": FloatDistribution(0.0, 0.6),
-                "lr": FloatDistribution(1e-3, 3e-2, log=True),
-                "weight_decay": FloatDistribution(1e-3, 1.0, log=True),
-            },
-        ),
-    },
+    recipe=tabular(numbers=list(MEASURED), categories=["sex"]),
+    candidates={"mlp": Candidate(config=MLP, space=SPACE)},
     layout=Values(least=0),
 )
