@@ -15,7 +15,7 @@ SEARCH = $(if $(TRIALS),--trials $(TRIALS)) $(if $(MINUTES),--minutes $(MINUTES)
 OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
 
-.PHONY: help all ingest card train tune adopt ablate extras submit check fetch send scores repeat leaks leaderboard compare reproduce sync summary serve notebook ui bench test lint clean $(COMPETITIONS)
+.PHONY: help all new ingest card train tune adopt ablate extras submit check fetch send scores repeat leaks leaderboard compare reproduce sync summary serve notebook ui bench test lint clean $(COMPETITIONS)
 
 help:  ## list the targets
 	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [TRIALS=50] [WORKERS=2] [DEVICE=auto|cpu|cuda] [ARGS=...]"
@@ -27,6 +27,9 @@ $(COMPETITIONS): $(STAMP)
 	@$(PODIUM) run $@ $(SEARCH) $(OF)
 
 all: $(COMPETITIONS)  ## every competition, one after another
+
+new: $(STAMP)  ## write the declaration of a competition from its CSV files: NAME=spaceship-titanic
+	@$(if $(NAME),,$(error say which: make $@ NAME=spaceship-titanic))$(PODIUM) new $(NAME) $(ARGS)
 
 ingest: $(STAMP)  ## read, check and fold the raw files of C
 	@$(NEEDS_C)$(PODIUM) ingest $(C) $(ARGS)

@@ -86,7 +86,7 @@ def locate(
     misses: list[str] = []
     try:
         mine = raw_folder / competition
-        found = look(Source.RAW, mine, partial(_read_folder, mine, slug))
+        found = look(Source.RAW, mine, partial(read_folder, mine, slug))
         if found is not None:
             return found, misses
         there = ", ".join(sorted(path.name for path in mine.iterdir())[:3]) if mine.is_dir() else ""
@@ -104,7 +104,7 @@ def locate(
                 found = look(Source.ARCHIVES, archive, partial(read_archive, archive.read_bytes(), str(archive)))
                 return found or _complete(Source.ARCHIVES, archive, {}, schema), misses
             if (folder / slug).is_dir():
-                found = look(Source.ARCHIVES, folder / slug, partial(_read_folder, folder / slug, slug))
+                found = look(Source.ARCHIVES, folder / slug, partial(read_folder, folder / slug, slug))
                 return found or _complete(Source.ARCHIVES, folder / slug, {}, schema), misses
             misses.append(f"neither {slug}.zip nor {slug}/ in {folder}")
     except OSError as error:
@@ -167,7 +167,7 @@ def _complete(source: Source, place: Path, found: Mapping[str, bytes], schema: S
     return RawFiles(source=source, place=str(place), files=files)
 
 
-def _read_folder(folder: Path, slug: str, wanted: Collection[str]) -> dict[str, bytes]:
+def read_folder(folder: Path, slug: str, wanted: Collection[str]) -> dict[str, bytes]:
     """The wanted files in a folder: plain, each in a zip of its own, or in the competition's archive."""
     found: dict[str, bytes] = {}
     if (archive := folder / f"{slug}.zip").is_file():

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from data.errors import BadDataError, PodiumError, UsageError
-from pipelines import card_commands, compare_commands, search_commands, send_commands, serve_commands
+from pipelines import card_commands, compare_commands, new_commands, search_commands, send_commands, serve_commands
 from pipelines.options import (
     Address,
     Again,
@@ -238,6 +238,7 @@ def leaks(
 
 
 card_commands.add(app)
+new_commands.add(app)
 search_commands.add(app)
 compare_commands.add(app)
 serve_commands.add(app)

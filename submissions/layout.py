@@ -146,18 +146,23 @@ class Numbers(Layout):
 
 @dataclass(frozen=True, kw_only=True)
 class Probabilities(Numbers):
-    """A column a class, or a flag, named as it is, with its probability."""
+    """A column a class, or a flag, named as it is, with its probability.
+
+    Args:
+        prefix: stands before each name in the sample.
+    """
 
     targets = (Classes, Flags, Shares)
+    prefix: str = ""
 
     def columns(self, schema: Schema) -> tuple[str, ...]:
         """See `Layout.columns`."""
-        return schema.target.outputs
+        return tuple(f"{self.prefix}{name}" for name in schema.target.outputs)
 
     def cells(self, predictions: np.ndarray, schema: Schema) -> dict[str, np.ndarray]:
         """See `Layout.cells`."""
         exact = exact_shares(predictions) if self.sums_to_one(schema) else predictions.astype(np.float64)
-        return dict(zip(schema.target.outputs, exact.T, strict=True))
+        return dict(zip(self.columns(schema), exact.T, strict=True))
 
     def sums_to_one(self, schema: Schema) -> bool:
         """Whether the cells of a row do."""

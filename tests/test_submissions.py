@@ -126,3 +126,9 @@ def test_a_sample_may_name_the_target_in_its_own_way(kind):
     assert list(frame_of(layout, NUMBERED).columns) == ["id", "Answer"]
     with pytest.raises(ValueError, match="2 columns, which one name cannot stand for"):
         Labels(column="Answer").check(Flags(("glad", "sad")))
+
+
+def test_a_sample_may_put_something_before_each_class():
+    layout = Probabilities(prefix="label_")
+    check(frame_of(layout, SCHEMA), sample_of(layout, SCHEMA), layout, SCHEMA)
+    assert list(frame_of(layout, SCHEMA).columns) == ["id", "label_no", "label_yes"]

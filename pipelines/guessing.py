@@ -1,0 +1,317 @@
+"""Guessing: from the files of a competition to what its declaration says, with the reason for each guess."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+import numpy as np
+import pandas as pd
+
+from data.errors import UsageError
+from pipelines.facts import MISSING, Facts, Use, facts_of
+from pipelines.lying import Lying
+
+TARGETS = ("target", "label", "class", "outcome", "y", "saleprice", "price", "survived", "category", "species")
+IDS = re.compile(r"(?i)(row_?|_)?(id|index)|.*[a-z]I[dD]|.*_id")
+GROUPS = re.compile(r"(?i).*(_id|group|subject|patient|household|family)|.*[a-z]I[dD]")
+MOST_CLASSES = 30  # that whole numbers can be
+LEAST_ROWS = 5  # of each class, where there are five folds
+FOLDS = 5
+LABEL, TEXT = "Label", "Text"  # columns of a table made of lines
+REPEATED = 0.05  # of the test rows that repeat train rows, from which their labels are taken over
+AGREED = 0.9  # of the repeated train rows, that have the label of the others
+TAIL = 1.0  # skewness of a number from which its logarithm is predicted
+
+
+class Kind(StrEnum):
+    """What is predicted."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+    MULTILABEL = "multilabel"
+    SHARES = "shares"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """What a declaration says.
+
+    Attributes:
+        lying: the files.
+        train: the train rows, every cell as text.
+        test: the test rows; None where one labelled table is all there is.
+        id: the column; "Id" where there is none, and rows are counted.
+        counted_from: the first number, where they are.
+        apart: whether train and test count their ids apart.
+        kind: what is predicted.
+        targets: its columns.
+        answer: the sample's name of the one target column.
+        classes: the labels, as int or str.
+        prefix: before each class in the sample's columns.
+        is_probability: whether the sample asks for probabilities.
+        a_column_each: whether it asks for one of each class.
+        tail: whether the number has a long tail.
+        least: 0 where no number is below it.
+        facts: of the features.
+        ignored: other columns of the train file.
+        group: the column whose equal values are kin.
+        time: the column by whose order the rows are split.
+        verbatim: whether test rows repeat train rows.
+        notes: what to look at, a line each.
+    """
+
+    lying: Lying
+    train: pd.DataFrame
+    test: pd.DataFrame | None
+    id: str
+    counted_from: int | None = None
+    apart: bool = False
+    kind: Kind
+    targets: tuple[str, ...]
+    answer: str | None = None
+    classes: tuple[int | str, ...] = ()
+    prefix: str = ""
+    is_probability: bool = False
+    a_column_each: bool = False
+    tail: bool = False
+    least: float | None = None
+    facts: tuple[Facts, ...]
+    ignored: tuple[str, ...] = ()
+    group: str | None = None
+    time: str | None = None
+    verbatim: bool = False
+    folds: int = FOLDS
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def texts(self) -> list[Facts]:
+        """The columns that are more than names, the longest texts first."""
+        return sorted((each for each in self.facts if each.is_text), key=lambda each: -each.words)
+
+    def of(self, *uses: Use) -> list[str]:
+        """The columns of some uses."""
+        return [each.name for each in self.facts if each.use in uses and each.name != self.group]
+
+
+def guess(lying: Lying, target: str | None = None, id: str | None = None) -> Guess:
+    """Looks at the files.
+
+    Args:
+        lying: the files.
+        target: the column that is predicted, where it is known.
+        id: the column that names a row, where it is known.
+
+    Raises:
+        UsageError: nobody can tell what is predicted, or a named column is not there.
+    """
+    if lying.lines:
+        rows = [(line, name.rpartition(".")[0]) for name, lines in lying.lines.items() for line in lines]
+        train = pd.DataFrame(rows, columns=[TEXT, LABEL], dtype=str)
+        return _finished(_predicted(lying, train, None, "Id", (LABEL,), None))
+    train = lying.tables[lying.train]
+    columns = list(map(str, train))
+    for name in filter(None, (target, id)):
+        if name not in train:
+            raise UsageError(f"{lying.train} has no column {name!r}: there are {', '.join(columns)}")
+    if not lying.test:
+        named = target or _likely_target(train)
+        own = id or next(
+            (name for name in columns if IDS.fullmatch(name) and train[name].is_unique and name != named), "Id"
+        )
+        return _finished(_predicted(lying, train, None, own, (named,), None))
+    return _finished(_of_three(lying, target, id))
+
+
+def _of_three(lying: Lying, target: str | None, id: str | None) -> Guess:
+    """What train, test and sample tell together."""
+    train, test, sample = (lying.tables[name] for name in (lying.train, lying.test, lying.sample))
+    only = [str(name) for name in train if name not in test]
+    own = id or str(sample.columns[0])
+    answers = [str(name) for name in sample.columns if name != own]
+    if not only:
+        raise UsageError(f"{lying.train} has no column that {lying.test} lacks: which is predicted?")
+    targets: tuple[str, ...]
+    if target is not None:
+        targets = (target,)
+    elif set(answers) <= set(only):
+        targets = tuple(answers)
+    elif len(only) == 1:
+        targets = (only[0],)
+    else:
+        near = [name for name in only if name.lower() in {each.lower() for each in answers} or name.lower() in TARGETS]
+        if len(near) != 1:
+            raise UsageError(f"which column is predicted: {', '.join(only)}? Say --target NAME")
+        targets = (near[0],)
+    found = _predicted(lying, train, test, own, targets, answers)
+    if own in test:
+        return replace(found, apart=bool(test[own].isin(train[own]).any()) if own in train else False)
+    first = sample[own].iloc[0]
+    if not first.isdigit():
+        raise UsageError(
+            f"{lying.sample} begins with {own}, which {lying.test} lacks: which column names a row? Say --id"
+        )
+    note = f"the files have no {own}: their rows are counted from {first}, as the sample does"
+    return replace(found, counted_from=int(first), notes=(*found.notes, note))
+
+
+def _likely_target(train: pd.DataFrame) -> str:
+    """Of one labelled table: a usual name, else the last column."""
+    columns = list(map(str, train))
+    usual = {name.lower(): name for name in columns}
+    return next((usual[name] for name in TARGETS if name in usual), columns[-1])
+
+
+def _predicted(
+    lying: Lying,
+    train: pd.DataFrame,
+    test: pd.DataFrame | None,
+    own: str,
+    targets: tuple[str, ...],
+    answers: list[str] | None,
+) -> Guess:
+    """The kind of the target, and the facts of the features."""
+    beside = {own, *targets}
+    shared = [str(name) for name in train if name not in beside and (test is None or name in test)]
+    if not shared:
+        raise UsageError(f"{lying.train or lying.place} has no column beside {', '.join(beside)}")
+    facts = tuple(facts_of(train[name] if test is None else pd.concat([train[name], test[name]])) for name in shared)
+    ignored = () if test is None else tuple(str(n) for n in train if n not in test and n not in targets and n != own)
+    base = Guess(
+        lying=lying, train=train, test=test, id=own, kind=Kind.BINARY, targets=targets, facts=facts, ignored=ignored
+    )
+    if len(targets) > 1:
+        return _several(base)
+    return _single(base, facts_of(train[targets[0]]), answers)
+
+
+def _several(found: Guess) -> Guess:
+    numbers = found.train[list(found.targets)].apply(pd.to_numeric, errors="coerce")
+    if numbers.isin([0, 1]).all(axis=None):
+        return replace(found, kind=Kind.MULTILABEL)
+    if numbers.ge(0).all(axis=None) and np.allclose(numbers.sum(axis=1), 1, atol=1e-3):
+        return replace(found, kind=Kind.SHARES)
+    raise UsageError(
+        f"{', '.join(found.targets)} are neither flags nor shares of a whole: say --target for one of them"
+    )
+
+
+def _single(found: Guess, target: Facts, answers: list[str] | None) -> Guess:
+    """A class or a number."""
+    (column,), sample = found.targets, None if answers is None else found.lying.tables[found.lying.sample]
+    if target.nullable or target.distinct < 2:
+        what = "has empty cells" if target.nullable else "is the same in all rows"
+        raise UsageError(f"{column} {what}: say --target for the column that is predicted")
+    labels = found.train[column].str.strip()
+    asked = answers or [column]
+    prefix = _prefix(asked, set(labels.unique())) if len(asked) > 1 else ""
+    whole = target.kind is int and target.distinct <= MOST_CLASSES
+    if len(asked) > 1 and prefix is None:
+        raise UsageError(f"{found.lying.sample} has the columns {', '.join(asked)}, which are no classes of {column}")
+    if target.kind is not str and not whole:
+        return _number(found, target, answers)
+    order = [name.removeprefix(prefix or "") for name in asked] if len(asked) > 1 else sorted(labels.unique())
+    classes = tuple(sorted(map(int, order))) if target.kind is int and len(asked) == 1 else tuple(order)
+    if target.kind is int:
+        classes = tuple(map(int, classes))
+    cells = None if sample is None or len(asked) > 1 else pd.to_numeric(sample[asked[0]], errors="coerce")
+    is_share = (
+        sample is not None
+        and cells is not None
+        and not sample[asked[0]].isin(labels).all()
+        and bool(cells.between(0, 1).all())
+    )
+    least = int(labels.value_counts().min())
+    notes = list(found.notes)
+    if whole and len(classes) > 2:
+        notes.append(
+            f"{column} is {len(classes)} classes; where their order counts, KAPPA scores them, and Number predicts it"
+        )
+    if least < LEAST_ROWS:
+        notes.append(f"a class of {column} stands in {least} rows: so few folds")
+    if is_share and len(classes) > 2:
+        raise UsageError(f"{found.lying.sample} asks for one share of {len(classes)} classes: say --target")
+    return replace(
+        found,
+        kind=Kind.BINARY if len(classes) == 2 else Kind.MULTICLASS,
+        classes=classes,
+        prefix=prefix or "",
+        is_probability=is_share or len(asked) > 1,
+        a_column_each=len(asked) > 1,
+        answer=asked[0] if len(asked) == 1 and asked[0] != column else None,
+        folds=min(FOLDS, max(2, least)),
+        notes=tuple(notes),
+    )
+
+
+def _number(found: Guess, target: Facts, answers: list[str] | None) -> Guess:
+    tail = target.least >= 0 and target.skew > TAIL
+    return replace(
+        found,
+        kind=Kind.REGRESSION,
+        answer=answers[0] if answers and answers[0] != found.targets[0] else None,
+        tail=tail,
+        least=0.0 if target.least >= 0 else None,
+        notes=(*found.notes, *(["its tail is long: its logarithm is predicted, and RMSLE scores it"] if tail else [])),
+    )
+
+
+def _prefix(asked: Sequence[str], labels: set[str]) -> str | None:
+    """What stands before each class in the sample's columns; None where they are no classes."""
+    for label in sorted(labels, key=len, reverse=True):
+        prefix = asked[0].removesuffix(label)
+        if asked[0].endswith(label) and {name.removeprefix(prefix) for name in asked} == labels:
+            return prefix
+    return None
+
+
+def _finished(found: Guess) -> Guess:
+    """With what the rows tell of each other: kin, time, repeated rows."""
+    group, time = _group(found), _time(found)
+    return replace(found, group=group, time=None if group else time, verbatim=_is_verbatim(found, group))
+
+
+def _group(found: Guess) -> str | None:
+    """A column whose values name kin: several rows have each, and the test rows have others than the train rows."""
+    for facts in found.facts:
+        repeated = facts.distinct < 0.8 * facts.rows and facts.distinct >= 2 * FOLDS and not facts.nullable
+        if facts.kind is float or facts.date or not repeated or not GROUPS.fullmatch(facts.name):
+            continue
+        if found.test is None or not found.test[facts.name].isin(found.train[facts.name]).any():
+            return facts.name
+    alone = found.facts[0] if len(found.facts) == 1 else None
+    return alone.name if alone is not None and alone.kind is str and alone.shared > REPEATED else None
+
+
+def _time(found: Guess) -> str | None:
+    """A column of dates after all of which in the train file those of the test file come."""
+    dates = [each for each in found.facts if each.date and each.sortable and not each.nullable]
+    if found.test is None or len(dates) != 1:
+        return None
+    name = dates[0].name
+    return name if found.test[name].min() >= found.train[name].max() else None
+
+
+def _is_verbatim(found: Guess, group: str | None) -> bool:
+    """Whether test rows repeat train rows, in all columns but the group's, whose labels agree."""
+    names = [each.name for each in found.facts if each.name != group]
+    if found.test is None or found.kind not in (Kind.BINARY, Kind.MULTICLASS) or not names:
+        return False
+    keys, labels = found.train[names].agg("\x1f".join, axis=1), found.train[found.targets[0]]
+    repeated = found.test[names].agg("\x1f".join, axis=1).isin(keys).mean()
+    if repeated < REPEATED:
+        return False
+    several = keys.duplicated(keep=False)
+    if not several.any():
+        return True
+    usual = labels[several].groupby(keys[several]).transform(lambda each: each.mode().iloc[0])
+    return bool((usual == labels[several]).mean() > AGREED)
+
+
+def missing_texts(found: Guess) -> tuple[str, ...]:
+    """The texts that say in columns of numbers that a cell is empty."""
+    said = {text for facts in found.facts for text in facts.missing}
+    return tuple(text for text in MISSING if text in said)
