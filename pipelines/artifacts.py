@@ -20,6 +20,7 @@ from pipelines import report
 from pipelines.competition import Competition
 from pipelines.home import MODEL
 from pipelines.keys import settings
+from pipelines.scoring import decided_oof
 
 OOF_PREDICTIONS = "oof_predictions.parquet"
 TEST_PREDICTIONS = "test_predictions.parquet"
@@ -58,19 +59,20 @@ def write_predictions(
         fold=tables.fold, **schema.target.written(tables.target)
     ).to_parquet(folder / OOF_PREDICTIONS, index=False)
     _predictions(tables.test[schema.id], test, schema).to_parquet(folder / TEST_PREDICTIONS, index=False)
-    for name, figure in _figures(tables.target, oof, schema.target).items():
+    decided = decided_oof(competition, tables.target, tables.fold, oof)
+    for name, figure in _figures(tables.target, oof, decided, schema.target).items():
         report.write_png(figure, folder / f"{name}.png")
     column = competition.recipe.text
     if column is not None:
         words = np.array([len(str(text).split()) for text in tables.train[column].fillna("")])
-        by_length = report.score_by_length(words, tables.target, oof, competition.metric)
+        by_length = report.score_by_length(words, tables.target, decided, competition.metric)
         report.write_png(by_length, folder / "score_by_length.png")
 
 
-def _figures(target: np.ndarray, oof: np.ndarray, declared: Target) -> dict[str, Figure]:
+def _figures(target: np.ndarray, oof: np.ndarray, decided: np.ndarray, declared: Target) -> dict[str, Figure]:
     """What there is to see of a target's predictions, by name."""
     if isinstance(declared, Classes):
-        return {"confusion_matrix": report.confusion_matrix(target, oof, declared.outputs)}
+        return {"confusion_matrix": report.confusion_matrix(target, decided, declared.outputs)}
     if isinstance(declared, Number):
         return {"predicted": report.predicted(target, oof[:, 0], declared.column)}
     if isinstance(declared, Flags):

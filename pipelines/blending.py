@@ -14,7 +14,7 @@ from pipelines.job import Job
 from pipelines.origin import working_commit
 from pipelines.packaging import package
 from pipelines.runs import FinishedRun
-from pipelines.scoring import score_metrics
+from pipelines.scoring import score_metrics, tuned
 from pipelines.stages import Trained
 from pipelines.tracking import Tracker
 from pipelines.tuning import Effort, search
@@ -92,7 +92,8 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
                 for each, weight in zip(trained, found.weights, strict=True)
             }
             with scratch() as made, pipeline.unkept_told(NAME):
-                pipeline.join(made / "pipeline", job.name, weighed, found.temperature)
+                values = tuned(competition, tables.target, found.oof)
+                pipeline.join(made / "pipeline", job.name, weighed, found.temperature, values)
                 package(folder / MODEL, competition, tables, made / "pipeline")
             running.keep(folder)
     champion.crown(ingested.label, competition.metric, tracker)

@@ -14,6 +14,7 @@ from data.targets import Classes
 from pipelines.artifacts import Scored, read_scored
 from pipelines.competition import Competition, find
 from pipelines.runs import FinishedRun
+from pipelines.scoring import decided_oof
 from submissions.paired import LEVEL, Paired, compare
 
 MOST_ROWS = 10  # that are shown where the runs disagree most
@@ -71,7 +72,8 @@ def compared(a: FinishedRun, b: FinishedRun) -> Comparison:
     competition = find(a.tags["competition"])
     one, other = read_scored(a.artifacts, competition), read_scored(b.artifacts, competition)
     generator = np.random.default_rng(0)
-    paired = compare(one.target, one.oof, other.oof, one.fold, competition.metric, generator, one.group)
+    scored, against = (decided_oof(competition, each.target, each.fold, each.oof) for each in (one, other))
+    paired = compare(one.target, scored, against, one.fold, competition.metric, generator, one.group)
     return Comparison(a=a, b=b, competition=competition, paired=paired, one=one, other=other)
 
 

@@ -22,7 +22,8 @@ from models.pruners import LEAST_FOLDS, Pruner
 from models.samplers import Space
 from models.tuning import Search, check_space
 from submissions.board import Board
-from submissions.layout import Layout
+from submissions.layout import Labels, Layout
+from submissions.thresholds import Thresholds
 
 FOLDER = Path(__file__).parent / "competitions"
 LOSSES: Mapping[type[Target], tuple[Loss, ...]] = {
@@ -58,6 +59,7 @@ class Competition:
     candidates: Mapping[str, Candidate]
     layout: Layout
     split: Split = field(default_factory=Split)  # five stratified folds
+    thresholds: Thresholds | None = None  # tuned for a metric of labels; None: the likeliest class, a flag from a half
     blend: tuple[str, ...] = ()  # the candidates that are trained and blended; (): the first one alone
     full: tuple[str, ...] = ()  # the same with --full, for whoever has the time
     trials: int = 0  # that are searched for each of them, unless TRIALS says how many
@@ -89,6 +91,10 @@ class Competition:
 
     def _check_columns(self) -> None:
         self.layout.check(self.schema.target)
+        if self.thresholds is not None:
+            self.thresholds.rule(self.schema.target)
+            if not isinstance(self.layout, Labels):
+                raise ValueError(f"thresholds make labels of probabilities, but {self.layout} asks for no labels")
         for column in filter(None, (self.split.group, self.split.time)):
             if column not in self.schema.names:
                 raise ValueError(f"a split's group and time are columns of the schema, but got {column!r}")

@@ -25,7 +25,7 @@ from pipelines.competition import FOLDER, Candidate
 from pipelines.home import REPOSITORY
 
 INGESTED = ("schema", "split")
-TRAINED = ("metric",)  # beside what was ingested, and the recipe
+TRAINED = ("metric", "thresholds")  # beside what was ingested, and the recipe
 UNTRAINED = ("space", "search")  # of a candidate
 
 ROOMS = ("data", "features", "models", "submissions", "pipelines")

@@ -112,7 +112,7 @@ def answer(pipeline: Path) -> bytes:
         raise UsageError(f"add the competition {slug} to the notebook's inputs: {'; '.join(misses)}")
     found = tables.ingest(raw, schema, competition.split)
     frame = competition.layout.frame(
-        found.test[schema.id].tolist(), loaded.predictions(found.test), schema, found.sample
+        found.test[schema.id].tolist(), loaded.decided(loaded.predictions(found.test)), schema, found.sample
     )
     check(frame, found.sample, competition.layout, schema)
     return drafts.content(frame)

@@ -24,7 +24,7 @@ from pipelines import console, keys, tensors
 from pipelines.competition import Competition, find
 from pipelines.encoders import DAMAGED, Encoders, UnkeptError
 from pipelines.fitting import Encoded
-from pipelines.scoring import memory_columns, memory_of
+from pipelines.scoring import decided, memory_columns, memory_of, tuned
 from submissions.blend import blended
 
 MADE_OF = "pipeline.json"
@@ -46,6 +46,7 @@ class Pipeline:
         weights: float [parts].
         temperature: of the blend.
         memory: rows that were seen, and their class int64; None: they are not looked up.
+        thresholds: that decide on labels; None: none do.
     """
 
     def __init__(
@@ -55,9 +56,11 @@ class Pipeline:
         weights: np.ndarray,
         temperature: float,
         memory: tuple[pd.DataFrame, np.ndarray] | None,
+        thresholds: np.ndarray | None,
     ) -> None:
         self.competition, self.parts, self.weights, self.temperature = competition, parts, weights, temperature
         self.memory = None if memory is None else memory_of(competition).fit(*memory)
+        self.thresholds = thresholds
         self._one_at_a_time = threading.Lock()  # one request has all cores
 
     @staticmethod
@@ -82,6 +85,7 @@ class Pipeline:
                 np.array(list(shares.values())),
                 made_of["temperature"],
                 None if memory is None else (memory, memory.pop(SEEN).to_numpy()),
+                np.array(made_of["thresholds"]) if competition.thresholds is not None else None,
             )
         except (OSError, *DAMAGED) as error:
             told = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -115,7 +119,15 @@ class Pipeline:
         with self._one_at_a_time:
             found = self.predictions(checked)
         named = {} if ids is None or blank.all() else {schema.id: ids.to_numpy()}
-        return pd.DataFrame({**named, **schema.target.answers(found)})
+        answers = schema.target.answers(found)
+        if self.thresholds is not None:
+            labels = schema.target.answers(self.decided(found))
+            answers |= {name: labels[name] for name in schema.target.columns}
+        return pd.DataFrame({**named, **answers})
+
+    def decided(self, predictions: np.ndarray) -> np.ndarray:
+        """Predictions as they are written into a submission: labels, where thresholds decide on them."""
+        return decided(self.competition, predictions, self.thresholds)
 
     def predictions(self, rows: pd.DataFrame) -> np.ndarray:
         """The predictions, float32 [rows, columns], of checked rows, as in a submission."""
@@ -200,7 +212,7 @@ def write(
     if competition.verbatim:
         seen = tables.train[memory_columns(competition)].assign(**{SEEN: tables.target})
         seen.to_parquet(folder / MEMORY, index=False)
-    _describe(folder, name, {model: 1.0}, 1.0)
+    _describe(folder, name, {model: 1.0}, 1.0, tuned(competition, tables.scored.target, fit.oof))
 
 
 @contextmanager
@@ -212,7 +224,13 @@ def unkept_told(model: str) -> Iterator[None]:
         console.warn(f"the run of {model} predicts no new rows: {error}; once that is mended, ARGS=--again")
 
 
-def join(folder: Path, name: str, parts: Mapping[str, tuple[Path, float]], temperature: float) -> None:
+def join(
+    folder: Path,
+    name: str,
+    parts: Mapping[str, tuple[Path, float]],
+    temperature: float,
+    thresholds: np.ndarray | None = None,
+) -> None:
     """Writes the pipeline of a blend, from those of its trainings.
 
     Args:
@@ -220,6 +238,7 @@ def join(folder: Path, name: str, parts: Mapping[str, tuple[Path, float]], tempe
         name: the competition's.
         parts: the folder of each training's pipeline, and its weight, by model; those that weigh nothing are left out.
         temperature: of the mean.
+        thresholds: see `Pipeline`.
 
     Raises:
         UnkeptError: a training has none.
@@ -232,9 +251,13 @@ def join(folder: Path, name: str, parts: Mapping[str, tuple[Path, float]], tempe
     memory = parts[next(iter(weights))][0] / MEMORY
     if memory.is_file():
         shutil.copy(memory, folder)
-    _describe(folder, name, weights, temperature)
+    _describe(folder, name, weights, temperature, thresholds)
 
 
-def _describe(folder: Path, name: str, weights: Mapping[str, float], temperature: float) -> None:
-    told = {"competition": name, "parts": dict(weights), "temperature": temperature}
+def _describe(
+    folder: Path, name: str, weights: Mapping[str, float], temperature: float, thresholds: np.ndarray | None
+) -> None:
+    told: dict[str, object] = {"competition": name, "parts": dict(weights), "temperature": temperature}
+    if thresholds is not None:
+        told["thresholds"] = thresholds.tolist()
     (folder / MADE_OF).write_text(json.dumps(told, indent=2) + "\n")

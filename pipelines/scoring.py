@@ -20,18 +20,22 @@ def score_metrics(competition: Competition, tables: Tables, oof: np.ndarray) -> 
     """
     tables = tables.scored
     metric, target, fold = competition.metric, tables.target, tables.fold
-    usual = competition.schema.target.usual
+    usual, raw = competition.schema.target.usual, metric.score(target, oof)
+    usual_score = usual.score(target, oof)
+    oof = decided_oof(competition, target, fold, oof)
     by_fold = [metric.score(target[fold == number], oof[fold == number]) for number in range(competition.split.folds)]
     found = {
         "cv_score": metric.score(target, oof),
         "cv_std": float(np.std(by_fold)),
-        f"cv_{usual.name}": usual.score(target, oof),
+        f"cv_{usual.name}": usual_score,
         **{f"cv_score/fold-{number}": score for number, score in enumerate(by_fold)},
     }
     group = None if competition.split.group is None else tables.train[competition.split.group].to_numpy()
     error = standard_error(target, oof, metric, group)
     if error is not None:
         found["cv_se"] = error
+    if competition.thresholds is not None:
+        found["cv_score_untuned"] = raw
     if competition.verbatim:
         remembered, known = remembered_oof(competition, tables, oof)
         found["cv_score_verbatim"] = metric.score(target, remembered)
@@ -39,6 +43,28 @@ def score_metrics(competition: Competition, tables: Tables, oof: np.ndarray) -> 
         nothing = np.zeros((len(tables.test), oof.shape[1]))
         found["verbatim/test_rows"] = float(remembered_test(competition, tables, nothing)[1].sum())
     return found
+
+
+def decided_oof(competition: Competition, target: np.ndarray, fold: np.ndarray, oof: np.ndarray) -> np.ndarray:
+    """What is scored: predictions, or the labels of each fold by thresholds that the other folds chose."""
+    if competition.thresholds is None:
+        return oof
+    rule = competition.thresholds.rule(competition.schema.target)
+    return rule.nested(target, fold, oof, competition.metric)
+
+
+def tuned(competition: Competition, target: np.ndarray, oof: np.ndarray) -> np.ndarray | None:
+    """The values by which new rows are decided, of all out-of-fold predictions; None where nothing is tuned."""
+    if competition.thresholds is None:
+        return None
+    return competition.thresholds.rule(competition.schema.target).fit(target, oof, competition.metric)
+
+
+def decided(competition: Competition, predictions: np.ndarray, values: np.ndarray | None) -> np.ndarray:
+    """Predictions, or the labels that `tuned` values make of them."""
+    if competition.thresholds is None or values is None:
+        return predictions
+    return competition.thresholds.rule(competition.schema.target).decide(predictions, values)
 
 
 def remembered_oof(competition: Competition, tables: Tables, oof: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

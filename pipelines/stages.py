@@ -28,7 +28,7 @@ from pipelines.origin import tags_of
 from pipelines.packaging import package
 from pipelines.params import params_of
 from pipelines.runs import FinishedRun, RunningRun
-from pipelines.scoring import remembered_test, score_metrics
+from pipelines.scoring import decided, remembered_test, score_metrics, tuned
 from pipelines.tracking import NOTE, Tracker
 from pipelines.workshop import KeptWorkshop
 from submissions import drafts
@@ -230,6 +230,10 @@ def submit(job: Job, trained: Trained) -> Path:
     schema, layout = job.competition.schema, job.competition.layout
     sample = trained.ingested.tables.sample
     ids, predictions = artifacts.read_test_predictions(trained.run.artifacts, schema)
+    if job.competition.thresholds is not None:
+        oof = artifacts.read_oof(trained.run.artifacts, schema)
+        values = tuned(job.competition, trained.ingested.tables.scored.target, oof)
+        predictions = decided(job.competition, predictions, values)
     if job.competition.verbatim:
         predictions, _ = remembered_test(job.competition, trained.ingested.tables, predictions)
     frame = layout.frame(ids, predictions, schema, sample)

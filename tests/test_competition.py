@@ -13,6 +13,8 @@ from models.pruners import Pruner
 from models.tuning import Search
 from pipelines import competition
 from pipelines.competition import find, names
+from submissions.layout import Probability
+from submissions.thresholds import Thresholds
 
 
 @pytest.fixture
@@ -71,3 +73,10 @@ def test_wilcoxons_test_is_refused_where_its_folds_can_never_tell():
     replace(titanic, candidates=pruned)
     with pytest.raises(ValueError, match="5 folds or more"):
         replace(titanic, candidates=pruned, split=Split(folds=4), blend=(), full=())
+
+
+def test_thresholds_want_labels_to_decide_on():
+    titanic = find("titanic")
+    assert replace(titanic, thresholds=Thresholds()).thresholds is not None
+    with pytest.raises(ValueError, match="asks for no labels"):
+        replace(titanic, thresholds=Thresholds(), layout=Probability())

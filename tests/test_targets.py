@@ -87,6 +87,7 @@ from models.config import Loss
 from models.mlp import MLPConfig
 from pipelines.competition import Candidate, Competition
 from submissions import layout
+from submissions.thresholds import Thresholds
 
 MLP = MLPConfig(width=32, depth=1, epochs=15, members=2, loss={loss}, lr=5e-3)
 
@@ -110,6 +111,7 @@ COMPETITION = Competition(
     candidates={{"mlp": Candidate(config=MLP), "wide": Candidate(config=MLP)}},
     blend=("mlp", "wide"),
     layout={layout},
+    thresholds={thresholds},
 )
 """
 KINDS = {
@@ -141,6 +143,22 @@ KINDS = {
         "metric": "metrics.DIVERGENCE",
         "layout": "layout.Probabilities()",
     },
+    "grades": {
+        "loss": "Loss.CROSS_ENTROPY, monitor=metrics.LOG_LOSS",
+        "target": 'Classes("grade", (0, 1, 2, 3))',
+        "split": "Split(folds=3)",
+        "metric": "metrics.KAPPA",
+        "layout": "layout.Labels()",
+        "thresholds": "Thresholds(ordered=True)",
+    },
+    "tags": {
+        "loss": "Loss.MULTILABEL, monitor=metrics.FLAG_LOG_LOSS",
+        "target": 'Flags(("new", "old", "rare"))',
+        "split": "Split(folds=3)",
+        "metric": "metrics.F1_MACRO",
+        "layout": "layout.Labels()",
+        "thresholds": "Thresholds()",
+    },
     "churn": {
         "loss": "Loss.BINARY",
         "target": 'Classes("left", (0, 1))',
@@ -151,10 +169,10 @@ KINDS = {
 }
 
 
-def named(column: str, predicted: pd.DataFrame) -> str:
+def named(column: str, predicted: pd.DataFrame, labels: bool) -> str:
     """The column of the model's answers that holds a column of the submission."""
     share = f"probability_{column}"
-    return share if share in predicted else column
+    return share if share in predicted and not labels else column
 
 
 PROGRAM = """
@@ -187,7 +205,7 @@ print("score", found.metrics["cv_score"])
 @pytest.mark.parametrize("name", KINDS)
 def test_a_competition_of_each_kind_runs_from_its_twin_to_a_submission(tmp_path, name):
     code, home = copy_code(tmp_path / "code"), tmp_path / "home"
-    (code / "pipelines" / "competitions" / f"{name}.py").write_text(FILE.format(**KINDS[name]))
+    (code / "pipelines" / "competitions" / f"{name}.py").write_text(FILE.format(**{"thresholds": "None"} | KINDS[name]))
     ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, name, str(home)], cwd=code, capture_output=True, text=True, timeout=300
     )
@@ -200,6 +218,8 @@ def test_a_competition_of_each_kind_runs_from_its_twin_to_a_submission(tmp_path,
     predicted = pd.read_csv(home / "predicted.csv")
     assert submitted["Id"].tolist() == predicted["Id"].tolist()
     for column in submitted.columns[1:]:
-        given = predicted["probability_1" if name == "churn" else named(column, predicted)]
+        given = predicted[
+            "probability_1" if name == "churn" else named(column, predicted, "Labels" in KINDS[name]["layout"])
+        ]
         given = given.clip(lower=0) if name == "prices" else given  # which the layout does
         assert submitted[column].to_numpy() == pytest.approx(given.to_numpy(), rel=1e-4, abs=1e-6)
