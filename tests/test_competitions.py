@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import pyfunc
 
-from data import synthetic
+from data import synthetic, tables
+from data.errors import BadDataError
+from data.reading import kind, read_text
+from data.schema import Schema
+from data.sources import RawFiles, Source
 from data.targets import Classes, Number, Target
 from pipelines import artifacts, stages
 from pipelines.competition import Competition, find, names
+from pipelines.database import DATABASE
+from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from pipelines.pipeline import Pipeline
+from pipelines.scoring import remembered_test
 from pipelines.tracking import Tracker
 from submissions.check import check
+from tests import short
+from tests.spoilt import spoilt
 
 FEW = 12  # epochs
 FEW_ROWS = 1500
@@ -118,3 +132,72 @@ def test_the_run_holds_all_that_a_comparison_needs(trained_home, name):
         steps = [metric.step for metric in client.get_metric_history(run.id, series)]
         assert steps == list(range(1, len(steps) + 1))
     assert {"cv_score", "cv_std", "train_seconds"} <= set(run.metrics)
+
+
+@every_competition
+def test_whatever_is_wrong_with_its_files_is_told_with_its_place(name, monkeypatch):
+    competition = find(name)
+    monkeypatch.setattr(synthetic, "MOST_ROWS", short.ROWS)
+    blank = partial(competition.layout.blank, schema=competition.schema)
+    files = synthetic.draw(competition.schema, competition.metric, blank, competition.split).files
+    for what, wrong, told in spoilt(files, competition.schema):
+        raw = RawFiles(source=Source.RAW, place="raw", files=wrong)
+        with pytest.raises(BadDataError) as error:
+            tables.ingest(raw, competition.schema, competition.split)
+        faults = [str(fault) for fault in error.value.faults]
+        assert any(told in fault for fault in faults), (what, told, faults[:3])
+        assert not any("\n" in fault for fault in faults), what
+
+
+@pytest.fixture(scope="module")
+def killed_homes(tmp_path_factory, migrated) -> dict[str, Home]:
+    """Of each competition a home with a training that was killed, and the state that it left."""
+    homes = {name: Home(tmp_path_factory.mktemp(f"{name}-killed")) for name in names()}
+    for home in homes.values():
+        home.mlruns.mkdir(parents=True)
+        shutil.copy(migrated, home.mlruns / DATABASE)
+    asked = [f"{name}={home.root}" for name, home in homes.items()]
+    ended = subprocess.run(
+        [sys.executable, "-m", "tests.short", *asked], cwd=REPOSITORY, capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    return homes
+
+
+@every_competition
+def test_a_killed_training_goes_on_to_the_bytes_of_an_unharmed_one(killed_homes, home, name, monkeypatch, capsys):
+    short.shorten(monkeypatch, name)
+    found = []
+    for place in (killed_homes[name], home):
+        job = Job(name=name, home=place)
+        run = stages.train(job)
+        found.append((stages.submit(job, run).read_bytes(), artifacts.read_oof(run.run.artifacts, find(name).schema)))
+        assert ("going on after" in capsys.readouterr().err) is (place is not home)
+        assert not list(place.root.rglob("*.part"))
+    (submission, oof), (wanted, predictions) = found
+    assert submission == wanted
+    assert oof.tobytes() == predictions.tobytes()
+
+
+@every_competition
+def test_the_model_that_mlflow_loads_gives_the_answers_of_the_submission(trained_home, name):
+    job = Job(name=name, home=trained_home(name))
+    trained = stages.train(job)
+    schema = job.competition.schema
+    test = job.home.synthetic / name / schema.test
+    rows = read_text(test.read_bytes(), str(test), schema.separator)
+    model = pyfunc.load_model(str(trained.run.artifacts / "model"))
+    asked = rows.assign(**{each: pd.to_numeric(rows[each]) for each in rows if asks_for_numbers(schema, each)})
+    found = model.predict(asked)
+    _, predicted = artifacts.read_test_predictions(trained.run.artifacts, schema)
+    if job.competition.verbatim:
+        predicted, _ = remembered_test(job.competition, trained.ingested.tables, predicted)
+    target = schema.target
+    shares = list(target.outputs) if isinstance(target, Number) else [f"probability_{each}" for each in target.outputs]
+    assert found[schema.id].astype(str).tolist() == trained.ingested.tables.test[schema.id].tolist()
+    assert found[shares].to_numpy() == pytest.approx(predicted, abs=2e-3, rel=1e-3)
+
+
+def asks_for_numbers(schema: Schema, column: str) -> bool:
+    """Whether the model wants a column typed; text may hold anything."""
+    return column == schema.id or (column in schema.names and kind(schema.columns.columns[column]) is not str)
