@@ -22,7 +22,7 @@ from data.splits import Split
 from data.targets import Classes, Flags, Number, Target
 
 MOST_ROWS = 4000  # of train and of test
-MOST_CELLS = 1_500_000  # of either, so that of a wide table fewer rows are drawn
+MOST_CELLS = 800_000  # of either, so that of a wide table fewer rows are drawn
 SIGNALS = 5  # columns that the classes depend on, where there are so many
 SHARE_OF_SIGNALS = 1 / 4  # of the columns of a wide table, whose signals then repeat each other
 PIXELS = 500  # columns that are declared alike, from which on neighbours repeat each other, as pixels do
