@@ -11,10 +11,10 @@ import pytest
 
 from pipelines.home import REPOSITORY
 from tests.environment import without_make
+from tests.links import PAGES
 
-PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TESTED_APART = {"scaling"}
+TESTED_APART = {"scaling", "tutorial"}
 RUN_ELSEWHERE = {"make test"}  # this is it
 
 
@@ -66,9 +66,11 @@ def test_commands_run(block, checkout):
             assert_runs(["sh", "-c", command], checkout)
 
 
-def assert_runs(command: list[str], folder: Path) -> None:
+def assert_runs(command: list[str], folder: Path) -> str:
+    """What it printed."""
     found = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=without_make(), timeout=280)
     assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout + found.stderr
 
 
 def test_every_link_and_picture_is_there():
