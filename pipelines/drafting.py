@@ -111,7 +111,8 @@ def read(files: Mapping[str, bytes]) -> pd.DataFrame:
 
 def _constants(found: Guess, planned: Plan) -> str:
     """What stands above the declaration: lists of columns, what is derived of them, the networks."""
-    lines = [f"{name.upper()} = {_names(columns)}" for name, columns in planned.blocks.items()]
+    lines = ["# guessed: what each column is good for"] if planned.blocks else []
+    lines += [f"{name.upper()} = {_names(columns)}" for name, columns in planned.blocks.items()]
     if planned.dates:
         dates = dates_of(found, planned)
         lines.append(f"DATES = Dates({list(planned.dates)}{', day_first=True' * dates.day_first})")

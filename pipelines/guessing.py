@@ -122,7 +122,8 @@ def guess(lying: Lying, target: str | None = None, id: str | None = None) -> Gue
         own = id or next(
             (name for name in columns if IDS.fullmatch(name) and train[name].is_unique and name != named), "Id"
         )
-        return _finished(_predicted(lying, train, None, own, (named,), None))
+        found = _finished(_predicted(lying, train, None, own, (named,), None))
+        return found if target else replace(found, notes=(f"{named} is what is predicted", *found.notes))
     return _finished(_of_three(lying, target, id))
 
 

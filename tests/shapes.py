@@ -134,7 +134,10 @@ def table(generator: np.random.Generator) -> Shape:
     """One labelled table alone."""
     rows = _base(generator).drop(columns="Id")
     rows["species"] = np.where(rows["area"] > 120, "big", "small")
-    return Shape(files={"iris.csv": _csv(rows)}, says=("Labelled(files=('iris.csv',), read=read)", "'big', 'small'"))
+    return Shape(
+        files={"iris.csv": _csv(rows)},
+        says=("Labelled(files=('iris.csv',), read=read)", "'big', 'small'", "# guessed: species is what is predicted"),
+    )
 
 
 def lines(generator: np.random.Generator) -> Shape:
