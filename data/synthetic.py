@@ -19,6 +19,7 @@ from data.metrics import Metric
 from data.reading import kind
 from data.schema import Schema
 from data.splits import Split
+from data.syllables import spelled, told_by_endings, vocabulary
 from data.targets import Classes, Flags, Number, Target
 
 MOST_ROWS = 4000  # of train and of test
@@ -31,8 +32,6 @@ MISSING = 0.1  # share of empty cells where a column allows them
 KIN = 4  # rows of a group
 NOISE = 0.3  # of a number, in standard deviations of the rule
 RATERS = 20  # whose votes are the shares of a row
-VOCABULARY = 200  # words
-SYLLABLES = tuple(a + b for a in "bdfgklmnprstv" for b in "aeiou")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +64,12 @@ def draw(
     most = min(MOST_ROWS, MOST_CELLS // len(schema.names))
     train_rows, test_rows = min(schema.train_rows, most), min(schema.test_rows, most)
     rows = train_rows + test_rows
-    words = _vocabulary(generator)
+    words = vocabulary(generator)
     repeated = _repeated(schema, group)
     drawn = {
-        name: _kin(column, rows) if name == group else _column(column, rows, words, generator)
+        name: _kin(column, rows, _is_spelled(schema, group), generator)
+        if name == group
+        else _column(column, rows, words, generator)
         for name, column in schema.columns.columns.items()
         if name in repeated.values()
     }
@@ -147,21 +148,23 @@ def _cells(target: Target, drawn: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(target.columns, np.atleast_2d(drawn.T), strict=True))
 
 
-def _vocabulary(generator: np.random.Generator) -> np.ndarray:
-    """Made-up words, str [words]."""
-    syllables = generator.choice(np.array(SYLLABLES), size=(VOCABULARY * 2, 3))
-    return np.unique(["".join(word) for word in syllables])[:VOCABULARY]
-
-
-def _kin(column: pa.Column, rows: int) -> np.ndarray:
-    """Some rows after another share a value, [rows]."""
+def _kin(column: pa.Column, rows: int, is_spelled: bool, generator: np.random.Generator) -> np.ndarray:
+    """Some rows after another share a value, [rows]; a made-up word where it is spelled."""
     groups = np.arange(rows) // KIN
     least, greatest, allowed = _bounds(column)
     if allowed is not None:
         return np.array(allowed, dtype=object)[groups % len(allowed)]
+    if is_spelled:
+        return spelled(groups[-1] + 1, least, greatest, generator)[groups]
     first = int(np.ceil(least or 0))
     groups = first + (groups if greatest is None else groups % max(1, int(greatest) - first + 1))
     return groups.astype(str if kind(column) is str else kind(column))
+
+
+def _is_spelled(schema: Schema, group: str | None) -> bool:
+    """Whether texts that name groups are all there is, so that their spelling must tell the target."""
+    column = schema.columns.columns[schema.names[0]]
+    return schema.names == (group,) and kind(column) is str and _bounds(column)[2] is None
 
 
 def _bounds(column: pa.Column) -> tuple[float | None, float | None, list | None]:
@@ -216,8 +219,10 @@ def _signals(
     """What the classes depend on, standardised, float [rows, signals].
 
     Two categories where there are two, since every recipe sees the first ones; else a category and numbers; the words
-    of free text where there is nothing else.
+    of free text where there is nothing else; and the endings of texts that name groups where those are all there is.
     """
+    if _is_spelled(schema, group):
+        return _standardised(told_by_endings(drawn[schema.names[0]], SIGNALS, generator))
     categories: list[pd.Series] = []
     numbers: list[pd.Series] = []
     texts: list[pd.Series] = []
@@ -240,7 +245,10 @@ def _signals(
         categories[:2] if len(categories) > 1 else categories + numbers or texts or [pd.Series(np.zeros(len(cells)))]
     )
     most = max(SIGNALS, int(len(drawn) * SHARE_OF_SIGNALS))
-    values = np.stack([column.fillna(column.mean()).to_numpy() for column in found[:most]], axis=1)
+    return _standardised(np.stack([column.fillna(column.mean()).to_numpy() for column in found[:most]], axis=1))
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
     return (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
 
 

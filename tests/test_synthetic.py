@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 from pandera.pandas import Check, Column, DataFrameSchema
 from sklearn.linear_model import LogisticRegression
@@ -45,12 +46,18 @@ IMAGES = replace(
     train_rows=500,
     test_rows=50,
 )
+NAMES = replace(
+    MANY,
+    columns=DataFrameSchema({"name": Column(str, Check.str_length(3, 9))}),
+    train_rows=2400,
+)
 TOY = replace(SCHEMA, train_rows=900, test_rows=100)
 CASES = [
     (TOY, Labels(), None),
     (MANY, Probabilities(), None),
     (TEXTS, Labels(), "SentenceId"),
     (IMAGES, Labels(), None),
+    (NAMES, Labels(), "name"),
 ]
 
 
@@ -105,6 +112,17 @@ def test_pixels_repeat_their_neighbours_and_other_columns_do_not():
     assert tables.train["size"].nunique() > 400
 
 
+def test_texts_that_name_groups_tell_the_target_by_their_endings():
+    tables = tables_of(NAMES, Labels(), "name")
+    names, target = tables.train["name"], tables.target
+    assert names.str.len().between(3, 9).all()
+    assert names.nunique() > 400
+    known = pd.Series(target).groupby(names.str[-2:].to_numpy()).agg(lambda each: each.mode()[0])
+    assert (names.str[-2:].map(known) == target).mean() == pytest.approx(tables.best, abs=0.03)
+    begins = pd.Series(target).groupby(names.str[:2].to_numpy()).agg(lambda each: each.mode()[0])
+    assert (names.str[:2].map(begins) == target).mean() < 0.5
+
+
 def test_no_more_than_some_thousand_rows_are_drawn():
     schema = replace(MANY, train_rows=10**6, test_rows=10**6)
     twin = draw(schema, ACCURACY, partial(Labels().blank, schema=schema))
@@ -122,6 +140,10 @@ def test_no_more_than_some_thousand_rows_are_drawn():
         ({"x": Column(float), "kin": Column(int, Check.in_range(5, 40))}, "kin"),
         ({"x": Column(float), "kin": Column(int, Check.isin(list(range(30))))}, "kin"),
         ({"kin": Column(int)}, "kin"),
+        ({"kin": Column(str)}, "kin"),
+        ({"kin": Column(str, Check.str_length(1, 1))}, "kin"),
+        ({"kin": Column(str, Check.str_length(15, 15))}, "kin"),
+        ({"kin": Column(str, Check.isin(list("abcdefghij")))}, "kin"),
         ({"text": Column(str)}, None),
     ],
 )
