@@ -62,6 +62,10 @@ class ColumnPack(Pack):
         """See `Pack.input_of`; float32 [nets, rows, columns]."""
         return self.input.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
+    def bytes_of(self, fold: int) -> list[bytes]:
+        """See `Pack.bytes_of`."""
+        return [row.tobytes() for row in self.input[fold, : self.rows[fold]].cpu().numpy()]
+
     def drawn(self, fold: int, generator: torch.Generator) -> Tensor:
         """See `Pack.drawn`."""
         return torch.randperm(self.rows[fold], generator=generator)

@@ -72,6 +72,7 @@ class Config(ABC):
     monitor: Metric | None = None  # what chooses the epoch; None: the competition's metric
     batch: int = 64  # rows
     loss: Loss = Loss.CROSS_ENTROPY
+    distinct: bool = False  # whether train rows that repeat each other, with their class, are learned from as one
     label_smoothing: float = 0.0  # share of the target spread over all classes (Szegedy et al., 2016)
     log_target: bool = False  # whether networks learn log(1 + x) of a number, which is then above -1
     optimizer: Optimizer = Optimizer.ADAMW
@@ -123,6 +124,8 @@ class Config(ABC):
             raise ValueError(f"log_target is of numbers, but got {self.loss=}")
         if self.label_smoothing and (self.loss.is_of_numbers or self.loss is Loss.DIVERGENCE):
             raise ValueError(f"label_smoothing is of classes and flags, but got {self.loss=}")
+        if self.distinct and self.loss is not Loss.CROSS_ENTROPY:
+            raise ValueError(f"distinct is of classes, but got {self.loss=}")
         if self.refit is not None and self.refit < 0:
             raise ValueError(f"takes no networks or some, but got refit={self.refit}")
         if self.lr <= 0 or self.weight_decay < 0 or (self.clip is not None and self.clip <= 0):
@@ -139,11 +142,14 @@ class Config(ABC):
         Raises:
             UsageError: networks of this family take no inputs of that form.
         """
+        from models.prior import Prior
         from models.scale import Scale
 
         network = self.networks(form, outputs, generators)
         if self.loss.is_of_numbers:
             network.target_scale = Scale(len(generators), self.log_target)
+        if self.distinct:
+            network.prior = Prior(len(generators), outputs)
         return network
 
     @abstractmethod

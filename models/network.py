@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.keeping import State, part, prefixed
 from models.pack import Pack
+from models.prior import Prior
 from models.scale import Scale
 
 BYTE = 256  # values
@@ -117,6 +118,7 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.target_scale: Scale | None = None  # of the numbers that are predicted; None: of probabilities
+        self.prior: Prior | None = None  # of rows that count as often as they stand; None: as the networks learned them
 
     def sparse_parameters(self) -> list[nn.Parameter]:
         """Those whose gradient is sparse, since a batch uses a few of their vectors only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,16 @@ class Pack(ABC):
         """What a network takes of rows, by their numbers, int64 [nets, rows]."""
 
     @abstractmethod
+    def bytes_of(self, fold: int) -> list[bytes]:
+        """The input of each true row of a fold, alike where networks take the same of rows."""
+
+    def repeats(self, fold: int) -> Tensor:
+        """How often each row stands in its fold with its target; int64 [rows of the fold], on the CPU."""
+        inputs, targets = self.bytes_of(fold), self.target[fold, : self.rows[fold]].tolist()
+        count = Counter(zip(inputs, targets, strict=True))
+        return torch.tensor([count[row] for row in zip(inputs, targets, strict=True)])
+
+    @abstractmethod
     def drawn(self, fold: int, generator: torch.Generator) -> Tensor:
         """An order of a fold's rows for one epoch, whose pieces become batches; int64 [rows of the fold]."""
 
@@ -73,9 +84,10 @@ class Batches:
         pack: the train rows.
         size: most rows of a batch.
         generators: one a network, on the CPU; network n belongs to fold n // (nets / folds).
+        distinct: whether rows that repeat each other weigh as one.
     """
 
-    def __init__(self, pack: Pack, size: int, generators: Sequence[torch.Generator]) -> None:
+    def __init__(self, pack: Pack, size: int, generators: Sequence[torch.Generator], distinct: bool = False) -> None:
         self.pack = pack
         self.generators = generators
         self.members = len(generators) // len(pack.rows)
@@ -85,6 +97,7 @@ class Batches:
         held = self.slots < torch.tensor(pack.rows).view(-1, 1, 1)
         weight = held / held.sum(dim=2, keepdim=True).clamp_min(1)
         self.weight = weight.repeat_interleave(self.members, dim=0).transpose(0, 1).to(pack.target.device)
+        self.share = _shares(pack).to(pack.target.device) if distinct else None  # [folds, rows]
 
     def epoch(self, number: int) -> list[tuple[Tensor, Tensor, Tensor]]:
         """The numbers of the rows of every step of an epoch, and their weights in a batch's mean.
@@ -104,7 +117,8 @@ class Batches:
         target = self.pack.target.flatten(0, 1)[at]
         if not target.is_floating_point():
             target = target.clamp_min(0)  # of the row in a slot of weight 0, which a loss refuses
-        steps = list(zip(at, target, self.weight, strict=True))
+        weight = self.weight if self.share is None else self.weight * self.share.flatten()[at]
+        steps = list(zip(at, target, weight, strict=True))
         return [steps[step] for step in self.pack.order_of(len(steps), number)]
 
 
@@ -114,3 +128,12 @@ def _slots(rows: int, steps: int, most: int) -> Tensor:
     for step, positions in enumerate(torch.arange(rows).tensor_split(steps)):
         slots[step, : len(positions)] = positions
     return slots
+
+
+def _shares(pack: Pack) -> Tensor:
+    """What each row weighs, so that those of a kind weigh as one, and all of a fold 1 on average; float32 as target."""
+    shares = torch.zeros(pack.target.shape[:2])
+    for fold, rows in enumerate(pack.rows):
+        own = 1 / pack.repeats(fold)
+        shares[fold, :rows] = own / own.mean()
+    return shares

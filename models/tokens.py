@@ -133,6 +133,12 @@ class TokenPack(Pack):
         context = self.context.index_select(0, at.flatten()) * CONTEXT_STEP
         return Texts(tokens=tokens, context=context.unflatten(0, at.shape))
 
+    def bytes_of(self, fold: int) -> list[bytes]:
+        """See `Pack.bytes_of`: the tokens, whatever their context."""
+        tokens, rows = self.tokens.cpu().numpy(), self.rows[fold]
+        starts, lengths = (each[fold, :rows].tolist() for each in (self.starts, self.lengths))
+        return [tokens[start : start + length].tobytes() for start, length in zip(starts, lengths, strict=True)]
+
     def drawn(self, fold: int, generator: torch.Generator) -> Tensor:
         """See `Pack.drawn`: by length, rows of one length at random."""
         shuffled = torch.randperm(self.rows[fold], generator=generator)

@@ -46,7 +46,7 @@ class Training:
 
     def __init__(self, network: Network, pack: Pack, config: Config, generators: Sequence[torch.Generator]) -> None:
         self.network, self.config, self.generators = network, config, generators
-        self.batches = Batches(pack, config.batch, generators)
+        self.batches = Batches(pack, config.batch, generators, config.distinct)
         self.epochs = 0  # trained so far
         self.steps = 0  # of the epoch under way
         self.total = torch.zeros(network.nets, device=pack.target.device)  # of their losses
@@ -56,6 +56,8 @@ class Training:
         network.fit(pack)  # may leave parameters out
         if network.target_scale is not None:
             network.target_scale.fit(pack)
+        if network.prior is not None:
+            network.prior.fit(pack)
         self.optimizers = build_optimizers(config, network)
 
     def epoch(self, tell: Callable[[float], None] | None = None) -> Tensor:
@@ -145,7 +147,9 @@ def predict(network: Network, pack: Pack, config: Config) -> Tensor:
     orders, found = [], []
     for at in pack.parts(MOST // network.nets // max(1, network.numbers_of_row // USUAL)):
         rows = (at + first).repeat_interleave(members, dim=0)  # [nets, part]
-        outputs = predictions(config.loss, network(pack.input_of(rows)))  # [nets, part, columns]
+        outputs = network(pack.input_of(rows))
+        outputs = outputs if network.prior is None else network.prior.restored(outputs)
+        outputs = predictions(config.loss, outputs)  # [nets, part, columns]
         outputs = outputs if network.target_scale is None else network.target_scale.restored(outputs)
         found.append(outputs.unflatten(0, (folds, members)).mean(dim=1))
         orders.append(at)

@@ -102,6 +102,7 @@ def test_a_network_alone_equals_the_same_network_in_the_pack(config):
         {"expanded": True},
         {"input_dropout": 1.0},
         {"precision": "full"},
+        {"loss": Loss.MULTILABEL, "distinct": True},
     ],
 )
 def test_an_impossible_setting_is_refused_by_name(change):

@@ -257,6 +257,33 @@ def test_a_number_without_a_logarithm_is_told():
         crossfit(folds, None, replace(CONFIG, loss=Loss.SQUARED, log_target=True, monitor=None), 1, RMSE)
 
 
+def repeating(folds, times):
+    """Folds whose rows of class 1 stand there several times."""
+
+    def rows(data):
+        at = torch.repeat_interleave(torch.arange(len(data)), torch.where(data.target == 1, times, 1))
+        return replace(data, input=data.input[at], target=data.target[at])
+
+    found, first = [], 0
+    for fold in folds:
+        valid = rows(fold.valid)
+        found.append(replace(fold, train=rows(fold.train), valid=valid, valid_rows=first + torch.arange(len(valid))))
+        first += len(valid)
+    return found
+
+
+def test_networks_that_learn_from_distinct_rows_predict_rows_as_they_come():
+    folds = repeating(folds_of(rows=300, noise=1e6), 9)
+    config = replace(CONFIG, epochs=6, lr=0.01, distinct=True)
+    fit = crossfit(folds, whole_of(folds), replace(config, refit=2), 2, ACCURACY)
+    assert fit.oof[:, 1].mean() == pytest.approx(0.9, abs=0.03)
+    assert fit.test[:, 1].mean() == pytest.approx(0.9, abs=0.03)
+    shift = fit.weights["prior.shift"]
+    assert shift.shape == fit.weights["output.bias"].shape
+    assert shift[:, 0, 1].mean() == pytest.approx(np.log(0.9 / 0.5), abs=0.1)
+    assert fit.refit_weights["prior.shift"].shape == (2, 1, 2)
+
+
 def test_flags_are_learned_apart():
     folds = retargeted(folds_of(rows=300), lambda x: (x[:, :3] > 0.5).float())
     fit = crossfit(folds, None, replace(CONFIG, loss=Loss.MULTILABEL, monitor=None), 3, ROC_AUC)

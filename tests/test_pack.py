@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.datasets import TabularDataset
+from data.datasets import SequenceDataset, TabularDataset
 from models.columns import Columns
 from models.forms import form_of
 from models.pack import Batches
@@ -45,6 +45,29 @@ def test_epochs_and_members_differ_in_order():
     first, second = batches.epoch(0)[0][1], batches.epoch(1)[0][1]
     assert not torch.equal(first[0], first[1])
     assert not torch.equal(first[0], second[0])
+
+
+def repeated(texts: bool) -> TabularDataset | SequenceDataset:
+    """Five rows, of which the first and the third are the same; the last differs from them in its class alone."""
+    target, values = torch.tensor([1, 0, 1, 0, 0]), torch.tensor([7, 8, 7, 9, 7])
+    if not texts:
+        return TabularDataset(input=values.float().unsqueeze(1), target=target)
+    vectors, context = torch.empty(10, 0), torch.empty(5, 0, dtype=torch.int8)
+    places = torch.arange(5)
+    return SequenceDataset(
+        input=values, offsets=torch.arange(6), target=target, vectors=vectors, context=context, places=places
+    )
+
+
+@pytest.mark.parametrize("texts", [False, True])
+def test_rows_that_repeat_each_other_weigh_as_one(texts):
+    data = repeated(texts)
+    pack = form_of([data]).stack([data], torch.device("cpu"))
+    assert pack.repeats(0).tolist() == [2, 1, 2, 1, 1]
+    ((rows, _, weight),) = Batches(pack, 5, generators_of(0, 0, 1), distinct=True).epoch(0)
+    found = dict(zip(rows[0].tolist(), (weight[0] / weight.sum()).tolist(), strict=True))
+    assert found == pytest.approx({0: 1 / 8, 1: 1 / 4, 2: 1 / 8, 3: 1 / 4, 4: 1 / 4})
+    assert weight.sum() == pytest.approx(1)
 
 
 def test_codes_stay_last_when_a_narrow_fold_is_padded():
