@@ -29,24 +29,36 @@ def beside_characters(texts: Sequence[Sequence[str]], vectors: Sequence[WordVect
     """
     words: list[str] = []
     for text in texts:
-        own = [each for word in "".join(text).split(BLANK) for each in (*[_plain(word)] * len(word), BLANK)]
+        own = [each for word in "".join(text).split(BLANK) for each in (*[plain(word)] * len(word), BLANK)]
         words += own[: len(text)]  # no blank follows the last word
     distinct = pd.Index(sorted(set(words)), dtype=str)
-    found = [each.find(list(distinct)) for each in vectors if each.origin() is not None]
-    units = np.concatenate([np.empty((len(distinct), 0)), *(_told(each) for each in found)], axis=1)
+    units = told(list(distinct), vectors)
     limits = np.iinfo(np.int8)
     return np.clip(np.round(units / CONTEXT_STEP), limits.min, limits.max).astype(np.int8)[
         distinct.get_indexer(pd.Index(words, dtype=str))
     ]
 
 
-def _told(found: np.ndarray) -> np.ndarray:
-    """Vectors brought to a common spread, and 1 where there is one, [words, units + 1]."""
+def told(words: Sequence[str], vectors: Sequence[WordVectors]) -> np.ndarray:
+    """Vectors brought to a common spread, each followed by 1 where there is one; 0 where nothing is known.
+
+    Args:
+        words: as the vectors have them.
+        vectors: those that are not installed are left out.
+
+    Returns:
+        float [words, units].
+    """
+    found = [each.find(words) for each in vectors if each.origin() is not None]
+    return np.concatenate([np.empty((len(words), 0)), *(_spread(each) for each in found)], axis=1)
+
+
+def _spread(found: np.ndarray) -> np.ndarray:
     known = ~np.isnan(found).any(axis=1, keepdims=True)
     return np.concatenate([np.where(known, found, 0) * SPREAD, known], axis=1)
 
 
-def _plain(word: str) -> str:
+def plain(word: str) -> str:
     """Lower case and without accents."""
     apart = unicodedata.normalize("NFD", word.lower())
     return "".join(each for each in apart if not unicodedata.combining(each))

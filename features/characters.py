@@ -30,5 +30,5 @@ class Characters(WordVectors):
         hashing = HashingVectorizer(
             analyzer="char_wb", ngram_range=self.pieces, n_features=self.units, lowercase=False, dtype=np.float32
         )
-        found: np.ndarray = hashing.transform(words).toarray()
+        found: np.ndarray = hashing.transform(words).toarray() if len(words) else np.empty((0, self.units), np.float32)
         return found * np.float32(SPREAD * np.sqrt(self.units))

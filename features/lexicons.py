@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 from safetensors.numpy import load_file
 
+from features.minilm import OfMiniLM, folder
 from features.vectors import WordVectors, folder_of
 
 SENTICNET = re.compile(r"senticnet\['([^']+)'\] = \[([^\]]*)\]")
@@ -72,17 +74,42 @@ class WordLlama(WordVectors):
 
     def find(self, words: Sequence[str]) -> np.ndarray:
         """See `WordVectors.find`."""
-        from tokenizers import Tokenizer
+        place = folder_of("wordllama")
+        (table,) = load_file(place / "weights" / "l2_supercat_256.safetensors").values()
+        return _of_parts(words, table, place / "tokenizers" / "l2_supercat_tokenizer_config.json", self.units)
 
-        folder = folder_of("wordllama")
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizers" / "l2_supercat_tokenizer_config.json"))
-        (table,) = load_file(folder / "weights" / "l2_supercat_256.safetensors").values()
-        table = table.astype(np.float32) - table.mean(axis=0, dtype=np.float32)
-        turned = table @ np.linalg.eigh(table.T @ table)[1][:, ::-1][:, : self.units]
-        turned *= SPREAD / turned.std()
-        parts = [each.ids for each in tokenizer.encode_batch(list(words), add_special_tokens=False)]
-        means = [turned[ids].mean(axis=0) if ids else 0 * turned[0] for ids in parts]
-        return np.array(means, dtype=np.float32).reshape(-1, self.units)
+
+@dataclass(frozen=True, kw_only=True)
+class MiniLMParts(OfMiniLM, WordVectors):
+    """The vectors that MiniLM begins with of a word's parts, as WordLlama's."""
+
+    units: int = 128  # kept of 384
+
+    def find(self, words: Sequence[str]) -> np.ndarray:
+        """See `WordVectors.find`."""
+        table = load_file(folder() / "model.safetensors")["embeddings.word_embeddings.weight"]
+        return _of_parts(words, table, folder() / "tokenizer.json", self.units)
+
+
+def _of_parts(words: Sequence[str], table: np.ndarray, tokens: Path, units: int) -> np.ndarray:
+    """The mean of the vectors of each word's parts, float32 [words, units], along the axes in which tokens differ most.
+
+    Args:
+        words: any.
+        table: [tokens, all units].
+        tokens: the file that says into which of them words are cut.
+        units: that are kept.
+    """
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(tokens))
+    tokenizer.no_padding()
+    table = table.astype(np.float32) - table.mean(axis=0, dtype=np.float32)
+    turned = table @ np.linalg.eigh(table.T @ table)[1][:, ::-1][:, :units]
+    turned *= SPREAD / turned.std()
+    parts = [each.ids for each in tokenizer.encode_batch(list(words), add_special_tokens=False)]
+    means = [turned[ids].mean(axis=0) if ids else 0 * turned[0] for ids in parts]
+    return np.array(means, dtype=np.float32).reshape(-1, units)
 
 
 def rows_of(rated: Mapping[str, tuple[float, ...]], words: Sequence[str], units: int) -> np.ndarray:
