@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,26 @@ from data.errors import BadDataError, Fault
 from data.schema import Schema
 
 Read = Callable[[Mapping[str, bytes]], pd.DataFrame]
+
+
+def lines(text: str, label: str) -> Read:
+    """Reads files of a text a line, each of which is named after the class of its texts; blank lines are left out.
+
+    Args:
+        text: the column of the texts.
+        label: the column of the classes.
+    """
+
+    def read(files: Mapping[str, bytes]) -> pd.DataFrame:
+        rows = [
+            (line.strip(), PurePath(name).stem)
+            for name, content in sorted(files.items())
+            for line in content.decode().splitlines()
+            if line.strip()
+        ]
+        return pd.DataFrame(rows, columns=[text, label])
+
+    return read
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,13 +24,12 @@ MODULES = {  # where the names of a declaration come from
     "io": "",
     "pd": "pandas as",
     "Mapping": "collections.abc",
-    "PurePath": "pathlib",
     "FloatDistribution": "optuna.distributions",
     "IntDistribution": "optuna.distributions",
     "Check": "pandera.pandas",
     "Column": "pandera.pandas",
     "DataFrameSchema": "pandera.pandas",
-    "Labelled": "data.labelled",
+    **dict.fromkeys(("Labelled", "lines"), "data.labelled"),
     **dict.fromkeys(("ACCURACY", "DIVERGENCE", "LOG_LOSS", "RMSE", "RMSLE", "ROC_AUC"), "data.metrics"),
     "Schema": "data.schema",
     "Split": "data.splits",
@@ -49,7 +48,7 @@ MODULES = {  # where the names of a declaration come from
     **dict.fromkeys(("Candidate", "Competition"), "pipelines.competition"),
     **dict.fromkeys(("Labels", "Probabilities", "Probability", "Values"), "submissions.layout"),
 }
-STANDARD = ("io", "collections.abc", "pathlib")
+STANDARD = ("io", "collections.abc")
 OTHERS = ("pandas as", "optuna.distributions", "pandera.pandas")
 
 
@@ -87,19 +86,8 @@ def _imports(body: str) -> str:
 
 
 def _reading(found: Guess) -> str:
-    """How one labelled table, or files of lines, become rows."""
-    if found.lying.lines:
-        return f'''
-def read(files: Mapping[str, bytes]) -> pd.DataFrame:
-    """A row a line of the files, each of which is named after its class."""
-    rows = [
-        (line.strip(), PurePath(name).stem)
-        for name, content in sorted(files.items())
-        for line in content.decode().splitlines()
-        if line.strip()
-    ]
-    return pd.DataFrame(rows, columns=["{TEXT}", "{LABEL}"])'''
-    if found.test is not None:
+    """How one labelled table becomes rows."""
+    if found.test is not None or found.lying.lines:
         return ""
     lying = found.lying
     separator = "" if lying.separator == "," else f", sep={lying.separator!r}"
@@ -236,8 +224,9 @@ def _tuple(items: Sequence[object]) -> str:
 def _labelled(found: Guess) -> str:
     if found.test is not None:
         return ""
-    files = tuple(found.lying.lines) or (found.lying.train,)
-    return f"labelled=Labelled(files={_tuple(files)}, read=read),"
+    if found.lying.lines:
+        return f"labelled=Labelled(files={_tuple(list(found.lying.lines))}, read=lines({TEXT!r}, {LABEL!r})),"
+    return f"labelled=Labelled(files={_tuple([found.lying.train])}, read=read),"
 
 
 def _split(found: Guess) -> str:

@@ -13,7 +13,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from data.errors import BadDataError
-from data.labelled import Labelled
+from data.labelled import Labelled, lines
 from data.sources import Source, Uncut, locate
 from data.splits import Split
 from data.tables import ingest
@@ -117,6 +117,22 @@ def test_a_package_has_the_rows_of_progression(home, monkeypatch):
     assert trained.run.metrics["cv_score"] < 55.2  # a ridge regression on the same folds comes to 55.42
     path = stages.submit(job, trained)
     assert pd.read_csv(path)["progression"].between(20, 350).all()
+
+
+def test_files_named_after_classes_are_read_line_by_line():
+    table = lines("word", "tongue")({"b/Two.txt": "äh\r\n  uh \n".encode(), "One.txt": b"ah\n\nuh"})
+    assert table.to_dict("list") == {"word": ["ah", "uh", "äh", "uh"], "tongue": ["One", "One", "Two", "Two"]}
+
+
+@pytest.mark.skipif(not (ARCHIVES / "names.zip").is_file(), reason="KAGGLE_ARCHIVES has no names.zip")
+def test_no_surname_stands_on_two_sides(home, monkeypatch):
+    monkeypatch.setenv("KAGGLE_ARCHIVES", str(ARCHIVES))
+    tables = stages.ingest(Job(name="names", home=home)).tables
+    assert (len(tables.train), len(tables.test)) == (16_060, 4_014)
+    assert (tables.train.groupby("Name").size() > 1).any()
+    assert not {*tables.train["Name"]} & {*tables.test["Name"]}
+    assert (tables.train.assign(fold=tables.fold).groupby("Name")["fold"].nunique() == 1).all()
+    assert set(tables.target) == set(range(18))
 
 
 def test_digits_of_a_package_become_images_of_kaggles_form():
