@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 from scipy.sparse import csr_matrix
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 
 from data.datasets import TabularDataset
 from data.errors import UnavailableError
+from data.tables import Tables
 from features.beside import plain, told
-from features.recipe import Recipe
+from features.recipe import ROW, Recipe, Workshop
 from features.text import words_of
 from features.vectors import WordVectors
 
@@ -34,6 +37,17 @@ def averages(column: str, *, vectors: Sequence[WordVectors]) -> Recipe:
     return Recipe(encoder=AverageEncoder(column, tuple(vectors)))
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The averages of all rows, float32 [rows, columns]."""
+
+    averages: np.ndarray
+
+    def __deepcopy__(self, memo: object) -> Known:
+        """Nothing changes it, so that a cloned encoder need not copy it."""
+        return self
+
+
 class AverageEncoder(TransformerMixin, BaseEstimator):
     """The transformer behind `averages`, with its arguments.
 
@@ -41,9 +55,14 @@ class AverageEncoder(TransformerMixin, BaseEstimator):
         columns_: how many there are.
     """
 
-    def __init__(self, column: str, vectors: tuple[WordVectors, ...]) -> None:
+    def __init__(self, column: str, vectors: tuple[WordVectors, ...], known: Known | None = None) -> None:
         self.column = column
         self.vectors = vectors
+        self.known = known
+
+    def prepare(self, tables: Tables, workshop: Workshop) -> AverageEncoder:  # noqa: ARG002
+        """See `Encoder`: the same with all that is known of the words of train and test looked up."""
+        return clone(self).set_params(known=Known(self._averages(pd.concat([tables.train, tables.test]))))
 
     def origins(self) -> list[str]:
         """See `Encoder`."""
@@ -55,7 +74,7 @@ class AverageEncoder(TransformerMixin, BaseEstimator):
 
     def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:  # noqa: ARG002
         """The input of the train rows, float32 [rows, columns]; nothing is learned of them but how many columns."""
-        found = self._averages(rows)
+        found = self._of(rows)
         self.columns_ = found.shape[1]
         return found
 
@@ -70,15 +89,24 @@ class AverageEncoder(TransformerMixin, BaseEstimator):
         Raises:
             UnavailableError: a source is not there any more.
         """
-        found = self._averages(rows)
+        found = self._of(rows)
         if found.shape[1] != self.columns_:
             missing = ", ".join(each.missing for each in self.vectors if each.origin() is None)
             raise UnavailableError(f"{missing or 'other vectors of words'}: these networks learned with other ones")
         return found
 
+    def release(self) -> AverageEncoder:
+        """See `Encoder`: looks other rows up."""
+        other = copy(self)
+        other.known = None
+        return other
+
     def dataset(self, found: np.ndarray, target: torch.Tensor) -> TabularDataset:
         """See `Encoder`."""
         return TabularDataset(input=torch.from_numpy(found), target=target)
+
+    def _of(self, rows: pd.DataFrame) -> np.ndarray:
+        return self._averages(rows) if self.known is None else self.known.averages[rows[ROW].to_numpy()]
 
     def _averages(self, rows: pd.DataFrame) -> np.ndarray:
         texts = [[plain(word) for word in words] for words in words_of(rows, self.column)]

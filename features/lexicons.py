@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
-from safetensors.numpy import load_file
+from safetensors import safe_open
 
 from features.minilm import OfMiniLM, folder
 from features.vectors import WordVectors, folder_of
 
 SENTICNET = re.compile(r"senticnet\['([^']+)'\] = \[([^\]]*)\]")
+OF_TOKENS = "embeddings.word_embeddings.weight"  # in a file that holds a whole language model
 SPREAD = 0.4  # standard deviation of WordLlama's numbers, about GloVe's
 
 
@@ -75,7 +77,7 @@ class WordLlama(WordVectors):
     def find(self, words: Sequence[str]) -> np.ndarray:
         """See `WordVectors.find`."""
         place = folder_of("wordllama")
-        (table,) = load_file(place / "weights" / "l2_supercat_256.safetensors").values()
+        table = place / "weights" / "l2_supercat_256.safetensors"
         return _of_parts(words, table, place / "tokenizers" / "l2_supercat_tokenizer_config.json", self.units)
 
 
@@ -87,16 +89,15 @@ class MiniLMParts(OfMiniLM, WordVectors):
 
     def find(self, words: Sequence[str]) -> np.ndarray:
         """See `WordVectors.find`."""
-        table = load_file(folder() / "model.safetensors")["embeddings.word_embeddings.weight"]
-        return _of_parts(words, table, folder() / "tokenizer.json", self.units)
+        return _of_parts(words, folder() / "model.safetensors", folder() / "tokenizer.json", self.units)
 
 
-def _of_parts(words: Sequence[str], table: np.ndarray, tokens: Path, units: int) -> np.ndarray:
+def _of_parts(words: Sequence[str], weights: Path, tokens: Path, units: int) -> np.ndarray:
     """The mean of the vectors of each word's parts, float32 [words, units], along the axes in which tokens differ most.
 
     Args:
         words: any.
-        table: [tokens, all units].
+        weights: the file that holds the tokens' vectors.
         tokens: the file that says into which of them words are cut.
         units: that are kept.
     """
@@ -104,12 +105,22 @@ def _of_parts(words: Sequence[str], table: np.ndarray, tokens: Path, units: int)
 
     tokenizer = Tokenizer.from_file(str(tokens))
     tokenizer.no_padding()
-    table = table.astype(np.float32) - table.mean(axis=0, dtype=np.float32)
-    turned = table @ np.linalg.eigh(table.T @ table)[1][:, ::-1][:, :units]
-    turned *= SPREAD / turned.std()
+    turned = _turned(weights, units)
     parts = [each.ids for each in tokenizer.encode_batch(list(words), add_special_tokens=False)]
     means = [turned[ids].mean(axis=0) if ids else 0 * turned[0] for ids in parts]
     return np.array(means, dtype=np.float32).reshape(-1, units)
+
+
+@lru_cache(maxsize=4)
+def _turned(weights: Path, units: int) -> np.ndarray:
+    """All tokens' vectors along the axes in which they differ most, float32 [tokens, units]."""
+    with safe_open(weights, framework="numpy") as file:
+        names = list(file.keys())
+        table = file.get_tensor(OF_TOKENS if OF_TOKENS in names else names[0])
+    table = table.astype(np.float32) - table.mean(axis=0, dtype=np.float32)
+    turned: np.ndarray = table @ np.linalg.eigh(table.T @ table)[1][:, ::-1][:, :units]
+    turned *= SPREAD / turned.std()
+    return turned
 
 
 def rows_of(rated: Mapping[str, tuple[float, ...]], words: Sequence[str], units: int) -> np.ndarray:

@@ -14,8 +14,10 @@ from features.averages import averages
 from features.beside import SPREAD
 from features.characters import Characters
 from features.lexicons import MiniLMParts
+from features.recipe import Workshop
 from features.vectors import WordVectors
 from pipelines.encoders import Encoders
+from tests.test_text import tables_of_texts
 
 ROWS = pd.DataFrame({"name": ["Änn Lee", "lee", "who", ""]})
 
@@ -45,6 +47,22 @@ def test_what_is_known_of_words_is_averaged_over_a_text():
     np.testing.assert_array_equal(encoder.transform(ROWS[1:2]), found[1:2])
     assert encoder.transform(ROWS[:0]).shape == (0, 3)
     assert averages("name", vectors=[Two()]).text == "name"
+
+
+def test_words_are_looked_up_once_for_all_folds(monkeypatch):
+    tables = tables_of_texts(["Ann Lee", "lee", "who", "ann"], ["lee ann"])
+    asked = []
+    find = Two.find
+    monkeypatch.setattr(Two, "find", lambda self, words: asked.append(words) or find(self, words))
+    recipe = averages("phrase", vectors=[Two()])
+    once = recipe.prepare(tables, Workshop())
+    for fold in (0, 1, None):
+        again, found = recipe.encode(tables, fold), once.encode(tables, fold)
+        for part in ("train", "valid", "test"):
+            assert torch.equal(getattr(again, part).input, getattr(found, part).input)
+    assert len(asked) == 1 + 3 * 3
+    encoder, _ = once.fit(tables, None)
+    assert encoder.known is None
 
 
 def test_words_spelled_alike_have_columns_alike():
