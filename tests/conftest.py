@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from pipelines.home import Home
 from pipelines.job import Job
 from pipelines.server import ADDRESS
 from pipelines.tracking import Tracker
+from tests.short import is_long
 from tests.toy import TOY, Toy
 
 LEAVING = 120  # seconds after the last test within which the process ends
@@ -63,6 +65,18 @@ def _twins_of_all():
             labelled = find(name).labelled
             if labelled is not None and labelled.package:
                 patch.setitem(vars(find(name)), "labelled", None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _short():
+    """Defaults that would learn for minutes learn for seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in names():
+            model, candidate = find(name).candidate(None)
+            if is_long(name, model):
+                config = replace(candidate.config, members=1, refit=1, epochs=2)
+                patch.setitem(find(name).candidates, model, replace(candidate, config=config))
         yield
 
 

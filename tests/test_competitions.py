@@ -57,7 +57,7 @@ def share_of_best(competition: Competition) -> float:
 def test_the_twin_is_learned_and_its_submission_is_accepted(trained_home, home, name, model, capsys, monkeypatch):
     candidates, least = find(name).candidates, 0.5
     config = candidates[model].config
-    long = model in find(name).full and model not in find(name).blend
+    long = short.is_long(name, model)
     if long:  # a short training of fewer rows shows that they learn
         monkeypatch.setattr(synthetic, "MOST_ROWS", FEW_ROWS)
         config, least = replace(config, members=1, refit=1, epochs=2), 0.05
