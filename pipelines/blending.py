@@ -68,7 +68,7 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
         each.model: {"weight": float(weight), "run": each.run.id, "key": each.key}
         for each, weight in zip(trained, found.weights, strict=True)
     }
-    same = ("competition", "seed", "fold_hash", "data_hash", "data_source", "device", "versions")
+    same = ("competition", "metric", "seed", "fold_hash", "data_hash", "data_source", "device", "versions")
     tags = {tag: runs[0].tags[tag] for tag in same}
     parts = ", ".join(f"{weight:.2f} {run.name}" for run, weight in zip(runs, found.weights, strict=True))
     tags |= {

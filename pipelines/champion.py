@@ -10,14 +10,15 @@ from pipelines import console
 from pipelines.home import MODEL
 from pipelines.packaging import has_other_code
 from pipelines.runs import FinishedRun
-from pipelines.server import ORIGIN
+from pipelines.server import ORIGIN, is_scored_by
 from pipelines.tracking import Tracker
 
 
 def ranked(runs: Sequence[FinishedRun], metric: Metric) -> list[FinishedRun]:
-    """The best first; of equals the one that was first."""
+    """The best first; of equals the one that was first. Runs that were scored by another metric are left out."""
     sign = -1 if metric.greater_is_better else 1
-    return sorted(runs, key=lambda run: (sign * run.metrics["cv_score"], run.ended))
+    alike = [run for run in runs if is_scored_by(run.tags, metric)]
+    return sorted(alike, key=lambda run: (sign * run.metrics["cv_score"], run.ended))
 
 
 def crown(experiment: str, metric: Metric, tracker: Tracker, fetches: bool = False) -> FinishedRun | None:
@@ -64,7 +65,7 @@ def _servable(run: FinishedRun, tracker: Tracker) -> FinishedRun | None:
 def _crown_there(experiment: str, metric: Metric, tracker: Tracker) -> None:
     if tracker.server is not None:
         try:
-            tracker.server.crown(experiment, metric.better)
+            tracker.server.crown(experiment, metric)
         except UnavailableError as error:
             console.warn(f"{error}: without the runs that it has, and no champion is made there")
             tracker.server = None

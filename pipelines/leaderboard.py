@@ -16,6 +16,7 @@ from rich.table import Table
 
 from data.errors import UsageError
 from data.sources import Source
+from pipelines import console
 from pipelines.champion import ranked
 from pipelines.competition import Competition, find, names
 from pipelines.runs import PUBLIC, FinishedRun
@@ -128,6 +129,8 @@ def entries(tracker: Tracker, name: str | None = None) -> dict[str, list[Entry]]
         for label in (each, each + TWIN_SUFFIX):
             runs = tracker.trainings([label])
             ordered = ranked(runs, competition.metric)
+            if others := len(runs) - len(ordered):
+                console.warn(f"{label}: runs left out, as they were not scored by {competition.metric.name}: {others}")
             if ordered:
                 found[label] = [
                     Entry(rank=rank, run=run, competition=competition) for rank, run in enumerate(ordered, start=1)

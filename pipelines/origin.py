@@ -33,6 +33,7 @@ def tags_of(job: Job, model: str, tables: Tables, device: str) -> dict[str, str]
     return {
         "competition": job.name,
         "model": model,
+        "metric": job.competition.metric.name,
         "seed": str(job.seed),
         "fold_hash": tables.fold_hash,
         "data_hash": tables.data_hash,

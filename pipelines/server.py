@@ -18,6 +18,7 @@ from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from data.errors import UnavailableError, UsageError
+from data.metrics import Metric as Measure
 from pipelines.home import MODEL
 
 ADDRESS = "MLFLOW_TRACKING_URI"
@@ -27,6 +28,11 @@ BATCH = 1000  # metrics that MLflow takes in one call
 CHAMPION = "champion"  # alias of the model of the best run
 TRAINED = "tags.key LIKE '%'"  # of trainings and blends, and of no trial
 GARBAGE = (ParseError, ValueError, KeyError, TypeError, AttributeError)  # by answers that no such server gives
+
+
+def is_scored_by(tags: Mapping[str, str], metric: Measure) -> bool:
+    """Whether a run's score is of a metric, as far as it tells; its competition may have had another one then."""
+    return tags.get("metric", metric.name) == metric.name
 
 
 def of_environment() -> Server | None:
@@ -153,13 +159,14 @@ class Server:
             local.set_terminated(made.info.run_id, run.info.status, run.info.end_time)
             return str(made.info.run_id)
 
-    def crown(self, experiment: str, better: Callable[[float, float], bool]) -> None:
+    def crown(self, experiment: str, metric: Measure) -> None:
         """Registers the model of the best run there under the experiment's name, as the champion."""
-        runs = [run for run in self.finished([experiment], TRAINED) if "cv_score" in run.data.metrics]
+        trained = self.finished([experiment], TRAINED)
+        runs = [run for run in trained if "cv_score" in run.data.metrics and is_scored_by(run.data.tags, metric)]
         with self.reached():
             best: Run | None = None
             for run in sorted(runs, key=lambda run: run.info.end_time):  # of equals the one that was first
-                leads = best is None or better(run.data.metrics["cv_score"], best.data.metrics["cv_score"])
+                leads = best is None or metric.better(run.data.metrics["cv_score"], best.data.metrics["cv_score"])
                 if leads and self.client.list_artifacts(run.info.run_id, MODEL):
                     best = run
             if best is not None and champion(self.client, experiment) != best.info.run_id:

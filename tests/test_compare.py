@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data.metrics import LOG_LOSS
 from data.targets import Classes
 from pipelines import stages
 from pipelines.__main__ import cli
@@ -50,6 +51,20 @@ def test_the_leaderboard_ranks_all_runs(run, two):
     assert f"{good.metrics['cv_score']:.4f} +- {good.metrics['cv_se']:.4f}" in out
     assert "5 x 8" in out
     assert "top-10%" not in out  # a twin's score stands on no real board
+
+
+def test_runs_of_another_metric_are_not_ranked(run, two, home, monkeypatch):
+    good, bad = two
+    monkeypatch.setitem(vars(find(NAME)), "metric", LOG_LOSS)
+    again = stages.train(Job(name=NAME, home=home, seed=1)).run
+    assert again.tags["metric"] == "log_loss"
+    code, out, err = run("leaderboard", NAME)
+    assert code == 0
+    assert "titanic-twin: runs left out, as they were not scored by log_loss: 2" in err
+    assert again.name in out
+    assert good.name not in out
+    assert bad.name not in out
+    assert Tracker(home.mlruns).champion(f"{NAME}-twin") == again.id
 
 
 def test_the_leaderboard_is_csv_and_a_page_too(run, two, tmp_path):
