@@ -36,6 +36,7 @@ MODULES = {  # where the names of a declaration come from
     **dict.fromkeys(("Classes", "Flags", "Number", "Shares"), "data.targets"),
     "MiniLM": "features.context",
     "Dates": "features.dates",
+    "WordFreq": "features.frequencies",
     "WordLlama": "features.lexicons",
     "Shared": "features.shared",
     "tabular": "features.tabular",
@@ -280,7 +281,7 @@ def _table_recipe(planned: Plan) -> str:
 
 def _text_recipe(found: Guess, planned: Plan) -> str:
     if planned.characters:
-        return f"text({planned.text!r}, characters=True)"
+        return f"text({planned.text!r}, lower=False, characters=True, vectors=[GloVe(), WordLlama(), WordFreq()])"
     within = f", within={found.group!r}" if found.group and found.group != planned.text else ""
     return f"text({planned.text!r}, vectors=[GloVe(), WordLlama()], context=MiniLM(){within})"
 

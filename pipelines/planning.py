@@ -170,9 +170,9 @@ def text_config(found: Guess, planned: Plan) -> RNNConfig:
     """A network over a column of texts."""
     base = RNNConfig(cell=Cell.GRU, loss=LOSSES[found.kind], log_target=found.tail, members=1, refit=1, batch=128)
     if planned.characters:
-        return replace(
-            base, width=96, embedding=32, word_dropout=0.0, tuned=1.0, epochs=10, batch=64, lr=4e-3, monitor=LOG_LOSS
-        )
+        alone = replace(base, embedding=32, word_dropout=0.0, tuned=1.0, dropout=0.4, input_dropout=0.2)
+        repeated = found.group is not None and found.kind is Kind.MULTICLASS
+        return replace(alone, epochs=8, batch=64, lr=4e-3, monitor=LOG_LOSS, distinct=repeated)
     facts = next(each for each in found.facts if each.name == planned.text)
     epochs = 3 if facts.words * len(found.train) > MANY_WORDS else 6
     return replace(
