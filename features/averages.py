@@ -16,6 +16,7 @@ from data.datasets import TabularDataset
 from data.errors import UnavailableError
 from data.tables import Tables
 from features.beside import plain, told
+from features.latest import Uncopied
 from features.recipe import ROW, Recipe, Workshop
 from features.text import words_of
 from features.vectors import WordVectors
@@ -38,14 +39,10 @@ def averages(column: str, *, vectors: Sequence[WordVectors]) -> Recipe:
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class Known(Uncopied):
     """The averages of all rows, float32 [rows, columns]."""
 
     averages: np.ndarray
-
-    def __deepcopy__(self, memo: object) -> Known:
-        """Nothing changes it, so that a cloned encoder need not copy it."""
-        return self
 
 
 class AverageEncoder(TransformerMixin, BaseEstimator):

@@ -1,14 +1,21 @@
-"""Latest: what was made last, for whoever asks for the same right after."""
+"""Latest: what the encoders of all folds share, and what was made last, for whoever asks for the same right after."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 Made = TypeVar("Made")
 
 
-class Latest(Generic[Made]):
+class Uncopied:
+    """Is not copied where scikit-learn clones what holds it, as the encoder of every fold."""
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        return self
+
+
+class Latest(Uncopied, Generic[Made]):
     """Remembers one thing: the encoders of all folds, which share it, are asked for the same rows one after another."""
 
     def __init__(self) -> None:
@@ -20,9 +27,6 @@ class Latest(Generic[Made]):
         if held is None or held[0] != key:
             held = self._held = (key, make())
         return held[1]
-
-    def __deepcopy__(self, memo: dict[int, object]) -> Latest[Made]:
-        return self  # it is shared: scikit-learn clones what holds it
 
     def __getstate__(self) -> dict[str, object]:
         return {"_held": None}  # is not kept

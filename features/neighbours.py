@@ -16,7 +16,7 @@ from torch.nn.functional import pad
 
 from data.errors import UsageError
 from data.tables import Tables
-from features.latest import Latest
+from features.latest import Latest, Uncopied
 from features.nca import column_weights
 from features.recipe import ROW, Workshop
 
@@ -56,14 +56,11 @@ class Known:
         return self.latest(key, lambda: self.numbers[_search(self.points, points, count)])
 
 
-class Found:
+class Found(Uncopied):
     """The nearest train rows of all rows, int32 [rows, neighbours], by row numbers; found once for all folds."""
 
     def __init__(self, near: np.ndarray, train_rows: int, known: Known) -> None:
         self.near, self.train_rows, self.known = near, train_rows, known
-
-    def __deepcopy__(self, memo: dict[int, object]) -> Found:
-        return self  # scikit-learn clones the arguments of a transformer
 
 
 FOUND: WeakKeyDictionary[Tables, dict[tuple[object, ...], Found]] = WeakKeyDictionary()  # the same for all candidates

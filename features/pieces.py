@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from data.datasets import CONTEXT_STEP, UNSEEN, SequenceDataset
 from data.errors import UnavailableError
 from data.tables import Tables
-from features.latest import Latest
+from features.latest import Latest, Uncopied
 from features.minilm import TEXTS, OfMiniLM, Reader, Texts, folder, reader_of
 from features.recipe import ROW, Recipe, Workshop
 from features.text import words_of
@@ -42,7 +42,7 @@ def pieces(column: str, *, layer: int = 4) -> Recipe:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pieces:
+class Pieces(Uncopied):
     """Rows as pieces, and what the lower layers make of them.
 
     Attributes:
@@ -60,10 +60,6 @@ class Pieces:
     places: np.ndarray
     weights: Mapping[str, torch.Tensor]
     latest: Latest[Pieces] = field(default_factory=Latest)  # of rows that came later
-
-    def __deepcopy__(self, memo: object) -> Pieces:
-        """Nothing changes it, so that a cloned encoder need not copy it."""
-        return self
 
     def of(self, rows: np.ndarray) -> Pieces:
         """Some of the rows."""

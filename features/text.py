@@ -18,7 +18,7 @@ from data.errors import UnavailableError, UsageError
 from data.tables import Tables
 from features.beside import beside_characters
 from features.context import MiniLM
-from features.latest import Latest
+from features.latest import Latest, Uncopied
 from features.recipe import ROW, Recipe, Workshop
 from features.spans import in_longest
 from features.vectors import Packaged, WordVectors
@@ -68,7 +68,7 @@ def text(
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Known:
+class Known(Uncopied):
     """Words and their vectors, and the context of all rows."""
 
     words: pd.Index
@@ -77,10 +77,6 @@ class Known:
     places: np.ndarray  # int64 [rows], of a row's first word
     axes: np.ndarray | None  # see `MiniLM.axes`
     latest: Latest[np.ndarray] = field(default_factory=Latest)  # the context of rows that came later
-
-    def __deepcopy__(self, memo: object) -> Known:
-        """Nothing changes it, so that a cloned encoder need not copy it."""
-        return self
 
     def of(self, words: Sequence[str]) -> np.ndarray:
         """The vectors of some of them, float32 [words, units]."""
