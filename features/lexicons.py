@@ -16,7 +16,6 @@ from features.minilm import OfMiniLM, folder
 from features.vectors import WordVectors, folder_of
 
 SENTICNET = re.compile(r"senticnet\['([^']+)'\] = \[([^\]]*)\]")
-OF_TOKENS = "embeddings.word_embeddings.weight"  # in a file that holds a whole language model
 SPREAD = 0.4  # standard deviation of WordLlama's numbers, about GloVe's
 
 
@@ -77,8 +76,9 @@ class WordLlama(WordVectors):
     def find(self, words: Sequence[str]) -> np.ndarray:
         """See `WordVectors.find`."""
         place = folder_of("wordllama")
-        table = place / "weights" / "l2_supercat_256.safetensors"
-        return _of_parts(words, table, place / "tokenizers" / "l2_supercat_tokenizer_config.json", self.units)
+        weights = place / "weights" / "l2_supercat_256.safetensors"
+        tokens = place / "tokenizers" / "l2_supercat_tokenizer_config.json"
+        return _of_parts(words, tokens, weights, "embedding.weight", self.units)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,34 +89,35 @@ class MiniLMParts(OfMiniLM, WordVectors):
 
     def find(self, words: Sequence[str]) -> np.ndarray:
         """See `WordVectors.find`."""
-        return _of_parts(words, folder() / "model.safetensors", folder() / "tokenizer.json", self.units)
+        weights, tokens = folder() / "model.safetensors", folder() / "tokenizer.json"
+        return _of_parts(words, tokens, weights, "embeddings.word_embeddings.weight", self.units)
 
 
-def _of_parts(words: Sequence[str], weights: Path, tokens: Path, units: int) -> np.ndarray:
+def _of_parts(words: Sequence[str], tokens: Path, weights: Path, name: str, units: int) -> np.ndarray:
     """The mean of the vectors of each word's parts, float32 [words, units], along the axes in which tokens differ most.
 
     Args:
         words: any.
+        tokens: the file that says into which tokens words are cut.
         weights: the file that holds the tokens' vectors.
-        tokens: the file that says into which of them words are cut.
+        name: of them there.
         units: that are kept.
     """
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(tokens))
     tokenizer.no_padding()
-    turned = _turned(weights, units)
+    turned = _turned(weights, name, units)
     parts = [each.ids for each in tokenizer.encode_batch(list(words), add_special_tokens=False)]
     means = [turned[ids].mean(axis=0) if ids else 0 * turned[0] for ids in parts]
     return np.array(means, dtype=np.float32).reshape(-1, units)
 
 
 @lru_cache(maxsize=4)
-def _turned(weights: Path, units: int) -> np.ndarray:
+def _turned(weights: Path, name: str, units: int) -> np.ndarray:
     """All tokens' vectors along the axes in which they differ most, float32 [tokens, units]."""
     with safe_open(weights, framework="numpy") as file:
-        names = list(file.keys())
-        table = file.get_tensor(OF_TOKENS if OF_TOKENS in names else names[0])
+        table = file.get_tensor(name)
     table = table.astype(np.float32) - table.mean(axis=0, dtype=np.float32)
     turned: np.ndarray = table @ np.linalg.eigh(table.T @ table)[1][:, ::-1][:, :units]
     turned *= SPREAD / turned.std()
