@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from data.errors import BadDataError, Fault
+from data.reading import read_lines
 from data.schema import Schema
 
 Read = Callable[[Mapping[str, bytes]], pd.DataFrame]
@@ -25,10 +26,7 @@ def lines(text: str, label: str) -> Read:
 
     def read(files: Mapping[str, bytes]) -> pd.DataFrame:
         rows = [
-            (line.strip(), PurePath(name).stem)
-            for name, content in sorted(files.items())
-            for line in content.decode().splitlines()
-            if line.strip()
+            (line, PurePath(name).stem) for name, content in sorted(files.items()) for line in read_lines(content, name)
         ]
         return pd.DataFrame(rows, columns=[text, label])
 

@@ -128,15 +128,28 @@ def _cells(line: str, separator: str) -> list[str]:
         return [line]
 
 
-def _refuse_non_utf8(raw: bytes, file: str, separator: str) -> None:
+def read_lines(raw: bytes, file: str) -> list[str]:
+    """The lines of a text file that are not blank, without the blanks around them.
+
+    Raises:
+        BadDataError: the file is not UTF-8.
+    """
+    _refuse_non_utf8(raw, file)
+    return [line.strip() for line in raw.decode("utf-8-sig").splitlines() if line.strip()]
+
+
+def _refuse_non_utf8(raw: bytes, file: str, separator: str | None = None) -> None:
+    """Names the row, and the column where a separator parts them."""
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8")
-        header = before.partition("\n")[0].rstrip("\r").split(separator)
-        cells = _cells(before.rpartition("\n")[2], separator)
         row = before.count("\n") + 1
-        column = header[len(cells) - 1] if row > 1 and 0 < len(cells) <= len(header) else None
+        column = None
+        if separator is not None and row > 1:
+            header = before.partition("\n")[0].rstrip("\r").split(separator)
+            cells = _cells(before.rpartition("\n")[2], separator)
+            column = header[len(cells) - 1] if 0 < len(cells) <= len(header) else None
         what = f"byte 0x{raw[error.start]:02x} is not UTF-8"
         raise BadDataError([Fault(file=file, row=row, column=column, what=what, mend="save it as UTF-8")]) from None
     if b"\0" in raw:

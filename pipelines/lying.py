@@ -10,7 +10,7 @@ import pandas as pd
 
 from data.archives import read_archive
 from data.errors import UsageError
-from data.reading import header_of, read_text
+from data.reading import header_of, read_lines, read_text
 from data.sources import read_folder
 from pipelines.home import Home
 
@@ -107,10 +107,7 @@ def _separator(content: bytes) -> str:
 
 def _lines(files: Mapping[str, bytes], place: str) -> dict[str, list[str]]:
     """The lines of each file that are not blank."""
-    lines = {
-        name: [line.strip() for line in content.decode("utf-8", errors="replace").splitlines() if line.strip()]
-        for name, content in sorted(files.items())
-    }
+    lines = {name: read_lines(content, f"{place}/{name}") for name, content in sorted(files.items())}
     if len(lines) < 2 or not all(lines.values()):
         raise UsageError(f"no CSV files in {place}, and no text file a class with a row a line: put train.csv there")
     return lines

@@ -124,6 +124,14 @@ def test_files_named_after_classes_are_read_line_by_line():
     assert table.to_dict("list") == {"word": ["ah", "uh", "äh", "uh"], "tongue": ["One", "One", "Two", "Two"]}
 
 
+def test_a_line_that_is_no_utf8_is_told_with_its_file(tmp_path):
+    cut = replace(uncut(), labelled=Labelled(files=("*.txt",), read=lines("remark", "label")))
+    files = {"no.txt": b"ah\nuh\n", "yes.txt": b"ah\n\xe4h\n"}
+    (tmp_path / "toy-slug.zip").write_bytes(zip_bytes(files))
+    with pytest.raises(BadDataError, match=r"^yes.txt, row 2: byte 0xe4 is not UTF-8; save it as UTF-8$"):
+        found_in(tmp_path, cut, [tmp_path])
+
+
 @pytest.mark.skipif(not (ARCHIVES / "names.zip").is_file(), reason="KAGGLE_ARCHIVES has no names.zip")
 def test_no_surname_stands_on_two_sides(home, monkeypatch):
     monkeypatch.setenv("KAGGLE_ARCHIVES", str(ARCHIVES))

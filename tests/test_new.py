@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data.errors import UsageError
+from data.errors import BadDataError, UsageError
 from pipelines import drafted
 from pipelines.facts import Use, facts_of
 from pipelines.guessing import guess
@@ -127,6 +127,15 @@ def test_a_name_that_begins_with_a_digit_gets_a_letter():
 def test_files_whose_names_do_not_tell_are_asked_for(names, told):
     with pytest.raises(UsageError, match=told):
         roles(names, "here")
+
+
+def test_a_line_that_is_no_utf8_is_told_with_its_file(tmp_path):
+    folder = tmp_path / "data" / "raw" / "tongues"
+    folder.mkdir(parents=True)
+    (folder / "One.txt").write_text("ah")
+    (folder / "Two.txt").write_bytes(b"uh\n\xe4h\n")
+    with pytest.raises(BadDataError, match=r"Two.txt, row 2: byte 0xe4 is not UTF-8; save it as UTF-8"):
+        look(Home(tmp_path), "tongues", "tongues")
 
 
 def test_the_roles_of_files_are_told_by_their_names():
