@@ -6,7 +6,7 @@ import faulthandler
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,12 +24,14 @@ from pipelines.tracking import Tracker
 from tests.short import is_long
 from tests.toy import TOY, Toy
 
-LEAVING = 120  # seconds after the last test within which the process ends
+LEAVING = 120  # seconds after the summary within which the process ends
 ARCHIVES = Path(os.environ.get("KAGGLE_ARCHIVES", "/nowhere"))
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """A thread of a library that does not end may not keep what the tests have found: where it stands is told."""
+    yield  # the temporary folders are removed and the summary is printed first, however long that takes
 
     def leave() -> None:
         faulthandler.dump_traceback(2)
