@@ -137,7 +137,7 @@ def _table(found: Guess, planned: Plan, job: Job, shape: str) -> Table:
     if planned.text:
         table.add_row("text", f"{planned.text}, by its {'characters' if planned.characters else 'words'}")
     unused = [each.name for each in found.facts if each.use is Use.NOTHING and each.name != planned.text]
-    if unused and planned.blocks:
+    if unused and planned.has_table:
         table.add_row("left out", _some(unused))
     table.add_row("networks", ", ".join(competition.candidates))
     return table

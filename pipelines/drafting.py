@@ -19,6 +19,7 @@ from pipelines.guessing import LABEL, TEXT, Guess, Kind, missing_texts
 from pipelines.planning import Plan, dates_of, space_of, table_config, text_config
 
 SEVERAL = 4  # columns that are declared alike, from which they are declared together
+MOST_CHARACTERS = 30  # of a column's longest text, up to which the draft says that none is longer
 TARGETS = {Kind.REGRESSION: "Number", Kind.MULTILABEL: "Flags", Kind.SHARES: "Shares"}
 MODULES = {  # where the names of a declaration come from
     "io": "",
@@ -110,7 +111,7 @@ def _constants(found: Guess, planned: Plan) -> str:
         words = f", {list(planned.first_words)}" if planned.first_words else ""
         lines.append("# guessed: rows that share a value of these, or a first word, fare alike")
         lines.append(f"SHARED = Shared({list(planned.shared)}{words}, beside=tabular({beside}))")
-    if planned.blocks:
+    if planned.has_table:
         lines.append(f"MLP = {declaration(table_config(found))}")
     if planned.text:
         lines.append(f"GRU = {declaration(text_config(found, planned))}")
@@ -118,16 +119,16 @@ def _constants(found: Guess, planned: Plan) -> str:
 
 
 def _competition(slug: str, found: Guess, planned: Plan) -> str:
-    recipe = _text_recipe(found, planned) if not planned.blocks else _table_recipe(planned)
+    recipe = _text_recipe(found, planned) if not planned.has_table else _table_recipe(planned)
     candidates = []
-    if planned.blocks:
+    if planned.has_table:
         candidates.append(_candidate("mlp", table_config(found)))
     if planned.text:
-        own = _text_recipe(found, planned) if planned.blocks else None
+        own = _text_recipe(found, planned) if planned.has_table else None
         candidates.append(_candidate("gru", text_config(found, planned), own))
     metric, why = _metric(found)
     out = [each.name for each in found.facts if each.use is Use.NOTHING and each.name != planned.text]
-    notes = [*found.notes, *([f"left out: {', '.join(out)}"] if out and planned.blocks else [])]
+    notes = [*found.notes, *([f"left out: {', '.join(out)}"] if out and planned.has_table else [])]
     lines = [
         *(f"# guessed: {note}" for note in notes),
         "COMPETITION = Competition(",
@@ -198,12 +199,9 @@ def _column(facts: Facts) -> str:
         check = f", Check.isin({values})"
     elif facts.kind is not str and facts.least >= 0:
         check = ", Check.ge(0)"
-    elif facts.kind is str and 0 < facts.longest <= SHORTEST and not facts.date:
+    elif facts.kind is str and 0 < facts.longest <= MOST_CHARACTERS and not facts.date:
         check = f", Check.str_length(1, {facts.longest})" if not facts.nullable else ""
     return f"Column({facts.kind.__name__}{check}{', nullable=True' * facts.nullable})"
-
-
-SHORTEST = 30  # characters of the longest text, up to which none is longer
 
 
 def _names(names: Sequence[str]) -> str:

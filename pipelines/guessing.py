@@ -18,6 +18,7 @@ TARGETS = ("target", "label", "class", "outcome", "y", "saleprice", "price", "su
 IDS = re.compile(r"(?i)(row_?|_)?(id|index)|.*[a-z]I[dD]|.*_id")
 GROUPS = re.compile(r"(?i).*(_id|group|subject|patient|household|family)|.*[a-z]I[dD]")
 MOST_CLASSES = 30  # that whole numbers can be
+MOST_RARE = 10  # classes that whole numbers can be where some are rarer than the folds
 LEAST_ROWS = 5  # of each class, where there are five folds
 FOLDS = 5
 LABEL, TEXT = "Label", "Text"  # columns of a table made of lines
@@ -61,6 +62,7 @@ class Guess:
         group: the column whose equal values are kin.
         time: the column by whose order the rows are split.
         verbatim: whether test rows repeat train rows.
+        folds: at most as many as the rarest class has rows.
         notes: what to look at, a line each.
     """
 
@@ -148,15 +150,17 @@ def _of_three(lying: Lying, target: str | None, id: str | None) -> Guess:
             raise UsageError(f"which column is predicted: {', '.join(only)}? Say --target NAME")
         targets = (near[0],)
     found = _predicted(lying, train, test, own, targets, answers)
-    if own in test:
-        return replace(found, apart=bool(test[own].isin(train[own]).any()) if own in train else False)
-    first = sample[own].iloc[0]
-    if not first.isdigit():
+    if own in test and own in train:
+        return replace(found, apart=bool(test[own].isin(train[own]).any()))
+    first = str((test if own in test else sample)[own].iloc[0])
+    if own not in test and not first.isdigit():
         raise UsageError(
             f"{lying.sample} begins with {own}, which {lying.test} lacks: which column names a row? Say --id"
         )
-    note = f"the files have no {own}: their rows are counted from {first}, as the sample does"
-    return replace(found, counted_from=int(first), notes=(*found.notes, note))
+    lacking = " and ".join(name for name, table in ((lying.train, train), (lying.test, test)) if own not in table)
+    counted_from = int(first) if first.isdigit() else 1
+    note = f"the rows of {lacking} have no {own}: they are counted from {counted_from}"
+    return replace(found, counted_from=counted_from, notes=(*found.notes, note))
 
 
 def _likely_target(train: pd.DataFrame) -> str:
@@ -176,11 +180,12 @@ def _predicted(
 ) -> Guess:
     """The kind of the target, and the facts of the features."""
     beside = {own, *targets}
-    shared = [str(name) for name in train if name not in beside and (test is None or name in test)]
+    unnamed = {name for name in train if not str(name).strip()}  # as pandas writes an index
+    shared = [str(n) for n in train if n not in {*beside, *unnamed} and (test is None or n in test)]
     if not shared:
         raise UsageError(f"{lying.train or lying.place} has no column beside {', '.join(beside)}")
     facts = tuple(facts_of(train[name] if test is None else pd.concat([train[name], test[name]])) for name in shared)
-    ignored = () if test is None else tuple(str(n) for n in train if n not in test and n not in targets and n != own)
+    ignored = () if test is None else tuple(str(n) for n in train if n not in {*beside, *shared})
     base = Guess(
         lying=lying, train=train, test=test, id=own, kind=Kind.BINARY, targets=targets, facts=facts, ignored=ignored
     )
@@ -202,47 +207,52 @@ def _several(found: Guess) -> Guess:
 
 def _single(found: Guess, target: Facts, answers: list[str] | None) -> Guess:
     """A class or a number."""
-    (column,), sample = found.targets, None if answers is None else found.lying.tables[found.lying.sample]
+    (column,), asked = found.targets, answers or list(found.targets)
     if target.nullable or target.distinct < 2:
         what = "has empty cells" if target.nullable else "is the same in all rows"
         raise UsageError(f"{column} {what}: say --target for the column that is predicted")
-    labels = found.train[column].str.strip()
-    asked = answers or [column]
-    prefix = _prefix(asked, set(labels.unique())) if len(asked) > 1 else ""
-    whole = target.kind is int and target.distinct <= MOST_CLASSES
-    if len(asked) > 1 and prefix is None:
-        raise UsageError(f"{found.lying.sample} has the columns {', '.join(asked)}, which are no classes of {column}")
-    if target.kind is not str and not whole:
+    counts = found.train[column].str.strip().value_counts()
+    if len(asked) > 1:
+        prefix = _prefix(asked, set(counts.index))
+        if prefix is None:
+            these = ", ".join(asked)
+            raise UsageError(f"{found.lying.sample} has the columns {these}, which are no classes of {column}")
+        classes = [name.removeprefix(prefix) for name in asked]
+        return _classes(replace(found, prefix=prefix, is_probability=True, a_column_each=True), target, classes, counts)
+    cells = pd.Series(dtype=str) if answers is None else found.lying.tables[found.lying.sample][asked[0]]
+    if _is_amount(target, counts, cells):
         return _number(found, target, answers)
-    order = [name.removeprefix(prefix or "") for name in asked] if len(asked) > 1 else sorted(labels.unique())
-    classes = tuple(sorted(map(int, order))) if target.kind is int and len(asked) == 1 else tuple(order)
-    if target.kind is int:
-        classes = tuple(map(int, classes))
-    cells = None if sample is None or len(asked) > 1 else pd.to_numeric(sample[asked[0]], errors="coerce")
-    is_share = (
-        sample is not None
-        and cells is not None
-        and not sample[asked[0]].isin(labels).all()
-        and bool(cells.between(0, 1).all())
-    )
-    least = int(labels.value_counts().min())
+    is_share = not cells.isin(counts.index).all() and bool(pd.to_numeric(cells, errors="coerce").between(0, 1).all())
+    if is_share and target.kind is not int and len(counts) > 2:
+        raise UsageError(f"{found.lying.sample} asks for one share of {len(counts)} classes: say --target")
+    answer = asked[0] if asked[0] != column else None
+    named = replace(found, answer=answer, is_probability=is_share and len(counts) == 2)
+    return _classes(named, target, sorted(counts.index), counts)
+
+
+def _is_amount(target: Facts, counts: pd.Series, asked: pd.Series) -> bool:
+    """Whether a target is how much of something, and not which: of its rows' values, and the sample's cells."""
+    if target.kind is not int or target.distinct == 2:
+        return target.kind is float and target.distinct > 2
+    rare = target.distinct > MOST_RARE and counts.min() < LEAST_ROWS
+    return target.distinct > MOST_CLASSES or rare or bool((pd.to_numeric(asked, errors="coerce") % 1 > 0).any())
+
+
+def _classes(found: Guess, target: Facts, labels: Sequence[str], counts: pd.Series) -> Guess:
+    """Of labels, in the sample's order where it has a column of each."""
+    (column,), least = found.targets, int(counts.min())
+    classes: Sequence[int | str] = [int(label) for label in labels] if target.kind is int else labels
     notes = list(found.notes)
-    if whole and len(classes) > 2:
+    if target.kind is int and len(classes) > 2:
         notes.append(
             f"{column} is {len(classes)} classes; where their order counts, KAPPA scores them, and Number predicts it"
         )
     if least < LEAST_ROWS:
         notes.append(f"a class of {column} stands in {least} rows: so few folds")
-    if is_share and len(classes) > 2:
-        raise UsageError(f"{found.lying.sample} asks for one share of {len(classes)} classes: say --target")
     return replace(
         found,
         kind=Kind.BINARY if len(classes) == 2 else Kind.MULTICLASS,
-        classes=classes,
-        prefix=prefix or "",
-        is_probability=is_share or len(asked) > 1,
-        a_column_each=len(asked) > 1,
-        answer=asked[0] if len(asked) == 1 and asked[0] != column else None,
+        classes=tuple(classes if found.a_column_each else sorted(classes)),
         folds=min(FOLDS, max(2, least)),
         notes=tuple(notes),
     )

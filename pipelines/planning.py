@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
+from data.errors import UsageError
 from data.metrics import LOG_LOSS
 from features.dates import Dates
 from features.shared import Shared
@@ -28,6 +29,7 @@ ALIKE = 4.0  # standard errors by which rows that share a value must fare alike
 TRIED = 20_000  # rows on which that is tried
 FEWEST = 50  # of them that share a value
 MANY_WORDS = 500_000  # of the train rows, from which three epochs are enough
+SOME = 3  # columns that are named
 LOSSES = {
     Kind.BINARY: Loss.BINARY,
     Kind.MULTICLASS: Loss.CROSS_ENTROPY,
@@ -58,9 +60,18 @@ class Plan:
     shared: tuple[str, ...] = ()
     first_words: tuple[str, ...] = ()
 
+    @property
+    def has_table(self) -> bool:
+        """Whether a network over a table is drafted."""
+        return bool(self.blocks or self.dates)
+
 
 def plan(found: Guess) -> Plan:
-    """What the columns are good for; which equal values tell of the target is tried on the train rows."""
+    """What the columns are good for; which equal values tell of the target is tried on the train rows.
+
+    Raises:
+        UsageError: no network can read any of them.
+    """
     only = found.facts[0] if len(found.facts) == 1 else None
     if only is not None and only.kind is str and only.distinct > VALUES and not only.date and not only.is_text:
         return Plan(text=only.name, characters=True, blocks={})
@@ -72,7 +83,11 @@ def plan(found: Guess) -> Plan:
     dates = tuple(found.of(Use.DATE))
     shared, first_words = _telling(found, blocks)
     long = texts[0].name if texts and texts[0].words >= LONG_TEXT else None
-    return Plan(text=long, blocks=blocks, dates=dates, shared=shared, first_words=first_words)
+    planned = Plan(text=long, blocks=blocks, dates=dates, shared=shared, first_words=first_words)
+    if not planned.has_table:
+        told = ", ".join(f"{each.name} ({each.distinct:,} values in {each.rows:,} rows)" for each in found.facts[:SOME])
+        raise UsageError(f"nothing to learn from is in {found.lying.place}: {told}; write numbers without their units")
+    return planned
 
 
 def is_plain(found: Guess) -> bool:

@@ -109,6 +109,26 @@ def pictures(generator: np.random.Generator) -> Shape:
     return Shape(files=_three(rows, ["label"], sample), says=says)
 
 
+def crimes(generator: np.random.Generator) -> Shape:
+    """Only the test rows have ids, and the sample has a column a class."""
+    rows = _base(generator, first=0)
+    rows["Category"] = np.where(rows["area"] > 130, "FRAUD", np.where(rows["kind"] == "hut", "ARSON", "THEFT"))
+    tests = rows[ROWS:].drop(columns="Category").assign(Id=np.arange(TESTS))
+    sample = pd.DataFrame({"Id": np.arange(TESTS), "ARSON": 0, "FRAUD": 0, "THEFT": 1})
+    files = {"train.csv": _csv(rows[:ROWS].drop(columns="Id")), "test.csv": _csv(tests), "sample.csv": _csv(sample)}
+    says = ("counted_from=0", "Probabilities()", "the rows of train.csv have no Id: they are counted from 0")
+    return Shape(files=files, says=says)
+
+
+def exported(generator: np.random.Generator) -> Shape:
+    """As pandas writes a frame: an index without a name, flags as 0.0 and 1.0; and only a date tells."""
+    days = pd.Series(pd.date_range("2024-01-01", periods=ROWS + TESTS)).sample(frac=1, random_state=generator)
+    rows = pd.DataFrame({"": range(len(days)), "Id": range(1, len(days) + 1), "day": days.dt.strftime("%Y-%m-%d")})
+    rows["open"] = (days.dt.dayofweek < 5).astype(float).to_numpy()
+    says = ("Classes('open', ('0.0', '1.0'))", "Probability()", "numbers=[*DATES.names()]", "ignored=('',)")
+    return Shape(files=_three(rows, ["open"], _tests(open=0.5)), says=says)
+
+
 def moods(generator: np.random.Generator) -> Shape:
     """Several flags."""
     rows = _base(generator)
@@ -151,5 +171,18 @@ def lines(generator: np.random.Generator) -> Shape:
 
 SHAPES: dict[str, Callable[[np.random.Generator], Shape]] = {
     each.__name__.replace("_", "-"): each
-    for each in (house_prices, dated, passengers, risk, outcomes, pictures, moods, reviews, table, lines)
+    for each in (
+        house_prices,
+        dated,
+        passengers,
+        risk,
+        outcomes,
+        pictures,
+        crimes,
+        exported,
+        moods,
+        reviews,
+        table,
+        lines,
+    )
 }

@@ -15,9 +15,10 @@ import pytest
 from data.errors import BadDataError, UsageError
 from pipelines import drafted
 from pipelines.facts import Use, facts_of
-from pipelines.guessing import guess
+from pipelines.guessing import Kind, guess
 from pipelines.home import Home
 from pipelines.lying import Lying, look, roles
+from pipelines.planning import plan
 from tests.checkout import copy_code
 from tests.shapes import SHAPES
 from tests.toy import write_zip
@@ -196,6 +197,34 @@ def test_what_nobody_can_tell_is_asked_for():
     with pytest.raises(UsageError, match="a is the same in all rows"):
         guess(tables(rows(30, a=1), rows(30), sample))
     assert guess(tables(rows(30, a=np.arange(30) % 2, b=2), rows(30), sample), target="a").ignored == ("b",)
+
+
+@pytest.mark.parametrize(
+    ("targets", "cell", "kind"),
+    [
+        ([0, 1], 0.5, Kind.BINARY),
+        ([1, 2, 3], 0, Kind.MULTICLASS),
+        ([1, 2, 3], 2.5, Kind.REGRESSION),
+        ([*range(12)], 3, Kind.MULTICLASS),
+        ([*range(15)], 3, Kind.REGRESSION),  # of some, four rows each
+    ],
+)
+def test_whole_numbers_are_classes_where_the_sample_and_the_rows_let_them(targets, cell, kind):
+    train = rows(63, y=np.resize(targets, 63))
+    assert guess(tables(train, rows(30), rows(30)[["id"]].assign(y=cell))).kind is kind
+
+
+def test_one_share_of_several_named_classes_is_asked_for():
+    sample = rows(30)[["id"]].assign(y=0.5)
+    with pytest.raises(UsageError, match=r"sample_submission.csv asks for one share of 3 classes: say --target"):
+        guess(tables(rows(60, y=np.resize(["a", "b", "c"], 60)), rows(30), sample))
+
+
+def test_columns_that_no_network_can_read_are_told():
+    train, test = (rows(60).assign(x=[f"{n / 7:.4f}{unit}" for n in range(60)], z="same") for unit in ("km", "m"))
+    found = guess(tables(train.assign(y=[0, 1] * 30), test, test[["id"]].assign(y=0)))
+    with pytest.raises(UsageError, match=r"nothing to learn from is in here: x .120 values in 120 rows., z .1 values"):
+        plan(found)
 
 
 def test_rows_that_repeat_train_rows_and_kin_are_noticed():
