@@ -98,6 +98,8 @@ def closing_of_search(tuned: Tuned) -> str:
         if metric.name != job.competition.metric.name:
             own, theirs = (_score(trial) for trial in (best, declared))
             lines[job.competition.metric.name] = f"{own} in that trial" + (f"; {theirs} as declared" if theirs else "")
+        if job.competition.thresholds is not None:
+            lines[job.competition.metric.name] += ", thresholds untuned"
         config = applied(hunt.candidate.config, best.params)
         lines["settings"] = ", ".join(f"{name}={plain(getattr(config, name))}" for name in best.params)
         wanted = f"C={job.name} MODEL={hunt.model}" + f" SEED={job.seed}" * (job.seed != 0)

@@ -63,6 +63,7 @@ def test_a_stranger_can_follow_the_tutorial(tmp_path):
     printed = follow(PAGE, check_out(tmp_path))
     trained, found = (sum(words in each for each in printed) for words in (", trained in ", "nothing was trained"))
     assert (trained, found) == (5, 1)
+    assert re.search(r"kappa +0\.\d+ in that trial; 0\.\d+ as declared, thresholds untuned\n", "\n".join(printed))
     sent = tmp_path / "submissions" / "files" / "hikes" / "latest.csv"
     assert sent.read_text().startswith("id,grade\n321,")
 
