@@ -38,9 +38,7 @@ class Card:
     test_rows: int
     target: str  # its kind: Classes, Number, Flags or Shares
     spread: Shape  # of the target
-    skew: (
-        float | None
-    )  # of a number: from -1 to 1, where its median lies between 5% and 95%; above 0: a long tail upward
+    skew: float | None  # of a number, -1 to 1: where its median is between 5% and 95%; above 0: a long tail upward
     columns: tuple[Column, ...]
     drift: Drift
     tells: Tells
