@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import KFold, cross_val_predict
+from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
 from features.recipe import Encoder, Recipe
@@ -18,7 +18,7 @@ PARTS = 5  # of the train rows, for what is plain of each to be told by the othe
 PRIOR = 1.0  # rows that fared as expected, beside those that share a value
 FIRST_WORD = r"(\w+)"
 
-Sums = tuple[np.ndarray, np.ndarray]  # the values, and [values, (residuals..., rows)]
+Sums = tuple[np.ndarray, np.ndarray]  # keys, and the sums of what the rows have that share each
 
 
 class Shared(TransformerMixin, BaseEstimator):
@@ -57,7 +57,7 @@ class Shared(TransformerMixin, BaseEstimator):
             assert self.beside is not None
             wanted = wanted - _expected(clone(self.beside.encoder), rows, target).reshape(wanted.shape)
         own = np.concatenate([wanted, np.ones((len(rows), 1))], axis=1)
-        self.sums_ = [_sums(keys, own) for keys in self._keys(rows)]
+        self.sums_ = [sums_of(keys, own) for keys in self._keys(rows)]
         return self._added(rows, own)
 
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -79,7 +79,7 @@ class Shared(TransformerMixin, BaseEstimator):
     def _added(self, rows: pd.DataFrame, own: np.ndarray | None) -> pd.DataFrame:
         found = []
         for sums, keys in zip(self.sums_, self._keys(rows), strict=True):
-            others = _look_up(sums, keys)
+            others = look_up(sums, keys)
             if own is not None:
                 others = others - np.where((others[:, -1:] > 0), own, 0)
             found.append(others[:, :-1] / (others[:, -1:] + PRIOR))
@@ -89,11 +89,18 @@ class Shared(TransformerMixin, BaseEstimator):
 
 def _expected(encoder: Encoder, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:
     """What a model that was fitted on other rows expects of each row: probabilities of classes, or numbers."""
-    parts = KFold(PARTS, shuffle=True, random_state=0)
     if not np.issubdtype(target.dtype, np.integer):
-        return cross_val_predict(make_pipeline(encoder, Ridge()), rows, target, cv=parts)
-    model = make_pipeline(encoder, LogisticRegression(max_iter=500))
-    found = cross_val_predict(model, rows, target, cv=parts, method="predict_proba")
+        in_turn = KFold(PARTS, shuffle=True, random_state=0)
+        return cross_val_predict(make_pipeline(encoder, Ridge()), rows, target, cv=in_turn)
+    there, counts = np.unique(target, return_counts=True)
+    parts = min(PARTS, counts.min())
+    found = np.zeros((len(target), max(2, target.max() + 1)))
+    if parts < 2 or len(there) < 2:  # no model can know of a class that one row has
+        found[:, there] = counts / len(target)
+    else:
+        alike = StratifiedKFold(parts, shuffle=True, random_state=0)
+        model = make_pipeline(encoder, LogisticRegression(max_iter=500))
+        found[:, there] = cross_val_predict(model, rows, target, cv=alike, method="predict_proba")
     return found if found.shape[1] > 2 else found[:, 1]
 
 
@@ -105,17 +112,22 @@ def _outputs(target: np.ndarray) -> np.ndarray:
     return np.eye(classes)[target] if classes > 2 else target[:, None].astype(np.float64)
 
 
-def _sums(keys: pd.Series, values: np.ndarray) -> Sums:
-    """The values that some rows share, and their sums."""
-    summed = pd.DataFrame(values).groupby(keys.to_numpy(dtype=object)).sum()
-    shared = summed[(summed.iloc[:, -1] > 1) & (summed.index != "")]
-    return np.array(shared.index, dtype=str), shared.to_numpy()
+def sums_of(keys: Iterable[str], values: np.ndarray) -> Sums:
+    """The keys that are not empty, each once, and the sums of their values, float64 [keys, columns].
+
+    Args:
+        keys: of each row, as text.
+        values: float64 [rows, columns].
+    """
+    summed = pd.DataFrame(values).groupby(list(keys)).sum()
+    filled = summed[summed.index != ""]
+    return np.array(filled.index, dtype=str), filled.to_numpy()
 
 
-def _look_up(sums: Sums, keys: pd.Series) -> np.ndarray:
-    """The sums of each key, float64 [rows, columns]; zeros for one that is not there."""
+def look_up(sums: Sums, keys: Iterable[str]) -> np.ndarray:
+    """The sums of the key of each row, float64 [rows, columns]; zeros for one that is not there."""
     known, values = sums
     if not len(known):
-        return np.zeros((len(keys), values.shape[1]))
-    at = pd.Index(known).get_indexer(pd.Index(keys, dtype=str))
+        return np.zeros((len(list(keys)), values.shape[1]))
+    at = pd.Index(known).get_indexer(pd.Index(list(keys), dtype=str))
     return np.where((at >= 0)[:, None], values[at], 0.0)

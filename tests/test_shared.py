@@ -38,11 +38,37 @@ def test_a_row_learns_nothing_of_itself():
     alone = rows.assign(ticket=[str(row) for row in range(len(rows))])
     added = Shared(["ticket"], beside=PLAIN)
     assert (added.fit_transform(alone, target)["ticket_shared"] == 0).all()
-    pair = rows[:6].assign(ticket=["a", "a", "b", "b", "", ""])
-    first = added.fit_transform(pair, np.array([0, 1, 0, 1, 0, 1]))["ticket_shared"].to_numpy()
-    again = added.fit_transform(pair, np.array([1, 1, 0, 1, 0, 1]))["ticket_shared"].to_numpy()
-    assert first[4] == first[5] == 0
-    assert again[1] > first[1]  # its kin fared better
+    turned = np.where(np.arange(len(rows)) == 0, 1 - target, target)
+    before, after = (added.fit_transform(rows, each)["ticket_shared"].to_numpy() for each in (target, turned))
+    others = (rows["ticket"] == rows["ticket"][0]).to_numpy() & (np.arange(len(rows)) > 0)
+    assert others.sum() > 1
+    assert after[0] == pytest.approx(before[0], abs=0.03)
+    assert (np.sign(turned[0] - target[0]) * (after - before)[others] > 0.1).all()
+
+
+def test_a_new_row_learns_of_its_one_kin_what_a_train_row_would():
+    rows, target = kin()
+    tickets = np.arange(len(rows)) // 2  # two rows have each
+    added = Shared(["ticket"], beside=PLAIN)
+    found = added.fit_transform(rows.assign(ticket=tickets), target)["ticket_shared"]
+    halved = rows.assign(ticket=tickets)[::2]
+    added.fit(halved, target[::2])
+    told = added.transform(rows.assign(ticket=tickets)[1::2])["ticket_shared"]
+    assert told.to_numpy() == pytest.approx(found[1::2].to_numpy(), abs=0.1)
+    assert told.abs().mean() > 0.2
+    unknown = added.transform(rows[:2].assign(ticket=["", "new"]))["ticket_shared"]
+    assert unknown.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("rare", [0, 1, 2, 4])
+def test_a_class_of_few_rows_is_no_fault(rare):
+    rows, _ = kin()
+    target = np.zeros(len(rows), dtype=np.int64)
+    target[:rare] = 1
+    found = Shared(["ticket"], beside=PLAIN).fit_transform(rows, target)["ticket_shared"]
+    assert np.isfinite(found).all()
+    three = Shared(["ticket"], beside=PLAIN).fit_transform(rows, np.where(np.arange(len(rows)) % 2, 2, target))
+    assert np.isfinite(three[Shared(["ticket"], beside=PLAIN).names(3)]).all(axis=None)
 
 
 def test_what_is_plain_of_the_others_does_not_count():

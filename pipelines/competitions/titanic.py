@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -15,6 +13,7 @@ from data.metrics import ACCURACY, LOG_LOSS
 from data.schema import Schema
 from data.splits import Split
 from data.targets import Classes
+from features.shared import look_up, sums_of
 from features.tabular import tabular
 from models.config import Loss
 from models.mlp import MLPConfig
@@ -56,8 +55,8 @@ class Group(TransformerMixin, BaseEstimator):
         """Learns from the train rows, and gives each what the others say."""
         tracked = _women_and_boys(rows)
         own = np.stack([target * tracked, tracked], axis=1).astype(float)  # [rows, (lived, known)]
-        self.known_ = [_sums(keys, own) for keys in _group_keys(rows)]
-        self.tickets_ = _sums(rows["Ticket"], np.ones((len(rows), 1)))
+        self.known_ = [sums_of(keys, own) for keys in _group_keys(rows)]
+        self.tickets_ = sums_of(rows["Ticket"], np.ones((len(rows), 1)))
         return self._added(rows, own, alone=0)
 
     def transform(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -67,10 +66,10 @@ class Group(TransformerMixin, BaseEstimator):
     def _added(self, rows: pd.DataFrame, own: np.ndarray, alone: int) -> pd.DataFrame:
         lived, known = np.zeros(len(rows)), np.zeros(len(rows))
         for sums, keys in zip(self.known_, _group_keys(rows), strict=True):
-            others = _look_up(sums, keys) - own
+            others = look_up(sums, keys) - own
             empty = known == 0
             lived, known = np.where(empty, others[:, 0], lived), np.where(empty, others[:, 1], known)
-        heads = _look_up(self.tickets_, rows["Ticket"])[:, 0] + alone
+        heads = look_up(self.tickets_, rows["Ticket"])[:, 0] + alone
         return rows.assign(survival=(2 * lived - known) / (known + 1), fare_a_head=rows["Fare"] / heads)
 
 
@@ -84,19 +83,6 @@ def _group_keys(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
     party = ["|".join(map(str, cells)) for cells in zip(*shared, strict=True)]
     surname = rows["Name"].str.split(",").str[0]
     return [f"{name}|{key}" for name, key in zip(surname, party, strict=True)], party
-
-
-def _sums(keys: Iterable[str], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The keys, each once, and the sums of their values, float [keys, columns], of values [rows, columns]."""
-    summed = pd.DataFrame(values).groupby(list(keys)).sum()
-    return np.array(summed.index, dtype=str), summed.to_numpy()
-
-
-def _look_up(sums: tuple[np.ndarray, np.ndarray], keys: Iterable[str]) -> np.ndarray:
-    """The sums of each key, float [keys, columns]; zeros for a key that is not there."""
-    known, values = sums
-    at = pd.Index(known).get_indexer(pd.Index(list(keys), dtype=str))
-    return np.where((at >= 0)[:, None], values[at], 0.0)
 
 
 DERIVED = (FunctionTransformer(personal), Group())
