@@ -15,8 +15,8 @@ from pipelines.facts import MISSING, Facts, Use, facts_of
 from pipelines.lying import Lying
 
 TARGETS = ("target", "label", "class", "outcome", "y", "saleprice", "price", "survived", "category", "species")
-IDS = re.compile(r"(?i)(row_?|_)?(id|index)|.*[a-z]I[dD]|.*_id")
-GROUPS = re.compile(r"(?i).*(_id|group|subject|patient|household|family)|.*[a-z]I[dD]")
+IDS = re.compile(r"(?i:(row_?|_)?(id|index)|.*_id)|.*[a-z]I[dD]")
+GROUPS = re.compile(r"(?i:.*(_id|group|subject|patient|household|family))|.*[a-z]I[dD]")
 MOST_CLASSES = 30  # that whole numbers can be
 MOST_RARE = 10  # classes that whole numbers can be where some are rarer than the folds
 LEAST_ROWS = 5  # of each class, where there are five folds
@@ -311,9 +311,9 @@ def _is_verbatim(found: Guess, group: str | None) -> bool:
     names = [each.name for each in found.facts if each.name != group]
     if found.test is None or found.kind not in (Kind.BINARY, Kind.MULTICLASS) or not names:
         return False
-    keys, labels = found.train[names].agg("\x1f".join, axis=1), found.train[found.targets[0]]
-    repeated = found.test[names].agg("\x1f".join, axis=1).isin(keys).mean()
-    if repeated < REPEATED:
+    labels = found.train[found.targets[0]]
+    keys, asked = (pd.util.hash_pandas_object(rows[names], index=False) for rows in (found.train, found.test))
+    if asked.isin(keys).mean() < REPEATED:
         return False
     several = keys.duplicated(keep=False)
     if not several.any():
