@@ -12,6 +12,7 @@ import pandas as pd
 from data.errors import BadDataError, Fault
 from data.reading import read_lines
 from data.schema import Schema
+from data.splits import Split, in_order
 
 Read = Callable[[Mapping[str, bytes]], pd.DataFrame]
 
@@ -63,7 +64,7 @@ class Labelled:
         found: Mapping[str, bytes],
         place: str,
         schema: Schema,
-        group: str | None,
+        split: Split,
         blank: Callable[[list[str]], pd.DataFrame],
     ) -> dict[str, bytes]:
         """Train, test and sample files.
@@ -72,11 +73,11 @@ class Labelled:
             found: the files.
             place: where they lie.
             schema: names the columns.
-            group: the column whose equal values stay on one side.
+            split: names the column whose equal values stay on one side, or in whose order the last rows are cut off.
             blank: makes the sample submission of a list of ids.
 
         Raises:
-            BadDataError: the table cannot be read.
+            BadDataError: the table cannot be read, or its rows have no order to be cut by.
         """
         try:
             table = self.read(found)
@@ -86,11 +87,26 @@ class Labelled:
         except (ValueError, KeyError) as error:
             what = f"cannot be read as a table ({' '.join(str(error).split())})"
             raise BadDataError([Fault(file=place, what=what, mend="take the file as it was published")]) from error
-        kin = np.arange(len(table)) if group is None else np.unique(table[group].astype(str), return_inverse=True)[1]
-        order = np.random.default_rng(self.seed).permutation(kin.max() + 1)
-        sizes = np.bincount(kin)[order].cumsum()
-        test = np.isin(kin, order[sizes <= self.share * len(table)])
+        try:
+            test = self._late(table[split.time]) if split.time is not None else self._drawn(table, split.group)
+        except ValueError as error:
+            mend = "mend the rows, or the declaration's split"
+            raise BadDataError([Fault(file=place, column=str(split.time), what=str(error), mend=mend)]) from error
         hidden = table[test].drop(columns=list(schema.target.columns))
         tables = {schema.train: table[~test], schema.test: hidden}
         files = {name: each.to_csv(index=False, sep=schema.separator).encode() for name, each in tables.items()}
         return files | {schema.sample[0]: blank(hidden[schema.id].tolist()).to_csv(index=False).encode()}
+
+    def _drawn(self, table: pd.DataFrame, group: str | None) -> np.ndarray:
+        """Which rows are the test file's, bool [rows]: drawn, and kin together."""
+        kin = np.arange(len(table)) if group is None else np.unique(table[group].astype(str), return_inverse=True)[1]
+        order = np.random.default_rng(self.seed).permutation(kin.max() + 1)
+        sizes = np.bincount(kin)[order].cumsum()
+        return np.isin(kin, order[sizes <= self.share * len(table)])
+
+    def _late(self, when: pd.Series) -> np.ndarray:
+        """The same of the last rows; rows of one time stay together."""
+        numbers = pd.to_numeric(when, errors="coerce")
+        times = in_order(when if numbers.isna().any() else numbers).to_numpy()
+        late = np.sort(times)[int((1 - self.share) * len(times))]
+        return times > late if (times >= late).all() else times >= late

@@ -113,7 +113,8 @@ def quadratic_weighted_kappa(target: np.ndarray, predictions: np.ndarray) -> flo
     def kappa(true: np.ndarray, found: np.ndarray) -> float:
         if len(set(true) | set(found)) < 2:
             return np.nan
-        return float(cohen_kappa_score(true, found, weights="quadratic"))
+        grades = np.arange(predictions.shape[1])  # one that no row has is a step between two others all the same
+        return float(cohen_kappa_score(true, found, labels=grades, weights="quadratic"))
 
     return _of_labels(kappa, target, predictions)
 
@@ -137,9 +138,9 @@ def _mean_of_columns(score: Scores, target: np.ndarray, predictions: np.ndarray)
     """A score of the second of two classes, or the mean of that of all columns; columns of one kind do not count."""
     if np.isnan(predictions).any():
         return np.nan
+    columns = [1] if predictions.shape[1] == 2 and target.ndim == 1 else range(predictions.shape[1])
     if target.ndim == 1:
         target = np.eye(predictions.shape[1])[target]
-    columns = [1] if predictions.shape[1] == 2 and (target.sum(axis=1) == 1).all() else range(predictions.shape[1])
     told = [column for column in columns if 0 < target[:, column].sum() < len(target)]
     return float(np.mean([score(target[:, column], predictions[:, column]) for column in told])) if told else np.nan
 

@@ -16,6 +16,7 @@ from data.archives import read_archive
 from data.errors import BadDataError, Fault, StorageError, UsageError
 from data.labelled import Labelled
 from data.schema import Schema
+from data.splits import Split
 
 Read = Callable[[Collection[str]], dict[str, bytes]]  # gives the files of some names, of those that are there
 
@@ -139,12 +140,12 @@ class Uncut:
 
     labelled: Labelled
     schema: Schema
-    group: str | None
+    split: Split
     blank: Callable[[list[str]], pd.DataFrame]  # makes the sample submission of a list of ids
 
     def cut(self, source: Source, place: str, found: Mapping[str, bytes]) -> RawFiles:
         """The files that are made of those that were found."""
-        files = self.labelled.cut(found, place, self.schema, self.group, self.blank)
+        files = self.labelled.cut(found, place, self.schema, self.split, self.blank)
         return RawFiles(source=source, place=place, files=files)
 
     def packaged(self) -> RawFiles | None:

@@ -12,6 +12,24 @@ from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, Str
 MOST_FOLDS = 127  # that int8 numbers
 
 
+def in_order(when: pd.Series) -> pd.Series:
+    """The times themselves, whose order is that of their values; none is empty.
+
+    Raises:
+        ValueError: they are texts, and not dates that are all written alike from the year on.
+    """
+    if pd.api.types.is_numeric_dtype(when):
+        return when
+    forms = when.astype(str).str.replace(r"\d", "0", regex=True)
+    odd = when[(forms != forms.iloc[0]) | ~forms.str.startswith("0000")] if len(when) else when
+    if len(odd):
+        raise ValueError(
+            f"{when.name} holds {odd.iloc[0]!r} beside {when.iloc[0]!r}: times are numbers, or dates that are all"
+            " written alike from the year on, as 2026-01-31"
+        )
+    return when
+
+
 @dataclass(frozen=True, kw_only=True)
 class Split:
     """Folds that are shuffled, stratified by the target (a number by bins), and alone in seeing their rows.
@@ -21,7 +39,8 @@ class Split:
         group: where rows are kin, the column whose equal values stay on one side.
         stratified: whether each fold has its share of each class.
         time: the column by whose order each fold is trained on what comes before it alone; its values are numbers, or
-            dates written from year to second. The rows of the first of `folds + 1` parts are held out by none.
+            dates that are all written alike, from the year to the day or the second. The rows of the first of
+            `folds + 1` parts are held out by none.
         column: a column, of the train file alone or of both, that tells the fold of each row, from 0.
         seed: of the shuffle; the training's own seed leaves the folds alone, so that runs compare.
     """
@@ -42,6 +61,11 @@ class Split:
             raise ValueError(f"a split goes by one column, but got {' and '.join(self.columns)}")
 
     @property
+    def forward(self) -> bool:
+        """Whether a fold is trained on those before it alone, and not on all others."""
+        return self.time is not None
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it goes by."""
         return tuple(name for name in (self.group, self.time, self.column) if name is not None)
@@ -54,7 +78,8 @@ class Split:
             rows: the columns that it goes by.
 
         Raises:
-            ValueError: fewer rows, or groups, than folds; a column that is not there, or empty in a row.
+            ValueError: fewer rows, or groups, than folds; a column that is not there, or empty in a row, or of times
+                whose order their texts do not tell.
         """
         for name in self.columns:
             if rows is None or name not in rows:
@@ -92,7 +117,7 @@ class Split:
 
     def _in_time(self, when: pd.Series) -> np.ndarray:
         """Parts of about as many rows, one after another; rows of one time stay together."""
-        times, at = np.unique(when.to_numpy(), return_inverse=True)
+        times, at = np.unique(in_order(when).to_numpy(), return_inverse=True)
         if len(times) <= self.folds:
             raise ValueError(f"{len(times)} times cannot fill {self.folds} folds and a part before them")
         before = np.cumsum(np.bincount(at)) - np.bincount(at)  # rows that are earlier than each time

@@ -69,11 +69,13 @@ def draw(
     drawn = {
         name: _kin(column, rows, _is_spelled(schema, group), generator)
         if name == group
+        else _times(column, rows)
+        if name == split.time
         else _column(column, rows, words, generator)
         for name, column in schema.columns.columns.items()
         if name in repeated.values()
     }
-    signals = _signals(schema, drawn, group, words, generator)
+    signals = _signals(schema, drawn, split, words, generator)
     target, best = _target(schema.target, signals, generator)
 
     ids = [str(row + 1) for row in range(rows)]
@@ -161,6 +163,17 @@ def _kin(column: pa.Column, rows: int, is_spelled: bool, generator: np.random.Ge
     return groups.astype(str if kind(column) is str else kind(column))
 
 
+def _times(column: pa.Column, rows: int) -> np.ndarray:
+    """Some rows after another are of one time, and each time is later than those before it, [rows]."""
+    at = np.arange(rows) // KIN
+    if kind(column) is str:
+        return (np.datetime64("2024-01-01") + at).astype(str)
+    least, greatest, _ = _bounds(column)
+    first = np.ceil(least or 0)
+    last = first + at[-1] if greatest is None else greatest
+    return np.floor(np.linspace(first, last, at[-1] + 1))[at].astype(kind(column))
+
+
 def _is_spelled(schema: Schema, group: str | None) -> bool:
     """Whether texts that name groups are all there is, so that their spelling must tell the target."""
     column = schema.columns.columns[schema.names[0]]
@@ -214,14 +227,14 @@ def _values(least: float | None, greatest: float | None, rows: int, generator: n
 
 
 def _signals(
-    schema: Schema, drawn: dict[str, np.ndarray], group: str | None, words: np.ndarray, generator: np.random.Generator
+    schema: Schema, drawn: dict[str, np.ndarray], split: Split, words: np.ndarray, generator: np.random.Generator
 ) -> np.ndarray:
     """What the classes depend on, standardised, float [rows, signals].
 
     Two categories where there are two, since every recipe sees the first ones; else a category and numbers; the words
     of free text where there is nothing else; and the endings of texts that name groups where those are all there is.
     """
-    if _is_spelled(schema, group):
+    if _is_spelled(schema, split.group):
         return _standardised(told_by_endings(drawn[schema.names[0]], SIGNALS, generator))
     categories: list[pd.Series] = []
     numbers: list[pd.Series] = []
@@ -230,7 +243,7 @@ def _signals(
     for name in drawn:
         cells, column = pd.Series(drawn[name]), schema.columns.columns[name]
         least, greatest, allowed = _bounds(column)
-        if name == group:
+        if name in (split.group, split.time):
             continue
         if allowed is not None:
             steps = generator.permutation(np.linspace(-1, 1, len(allowed)))

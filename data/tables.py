@@ -93,7 +93,7 @@ def ingest(raw: RawFiles, schema: Schema, split: Split) -> Tables:
         sample=sample.assign(**{schema.id: sample[schema.id].str.strip()}),
         target=target,
         fold=fold,
-        forward=split.time is not None,
+        forward=split.forward,
         fold_hash=hashlib.sha256("\n".join(train_id).encode() + fold.tobytes()).hexdigest(),
         data_hash=raw.sha256,
         source=raw.source,

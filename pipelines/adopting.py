@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import MISSING, fields
 from enum import Enum
 
+from data import metrics
 from data.metrics import Metric
 from models.config import Config
 
@@ -14,7 +15,7 @@ WIDTH = 120  # columns
 def declaration(config: Config) -> str:
     """The call that makes a config, with the fields that are not as their class has them.
 
-    It takes the enums' own names, and a metric's in capitals, as `data.metrics` has them.
+    Enums and metrics have the names that their modules give them.
     """
     changed = {
         field.name: getattr(config, field.name)
@@ -34,5 +35,5 @@ def _written(value: object) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(map(_written, value))}{',' * (len(value) == 1)})"
     if isinstance(value, Metric):
-        return value.name.upper()
+        return next(name for name, each in vars(metrics).items() if each == value)
     return repr(value)

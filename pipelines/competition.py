@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+from data import metrics
 from data.errors import UsageError
 from data.labelled import Labelled
 from data.metrics import Metric
@@ -31,6 +32,20 @@ LOSSES: Mapping[type[Target], tuple[Loss, ...]] = {
     Number: (Loss.SQUARED, Loss.ABSOLUTE, Loss.HUBER),
     Flags: (Loss.MULTILABEL,),
     Shares: (Loss.DIVERGENCE,),
+}
+METRICS: Mapping[type[Target], tuple[Metric, ...]] = {
+    Classes: (
+        metrics.ACCURACY,
+        metrics.LOG_LOSS,
+        metrics.ROC_AUC,
+        metrics.AVERAGE_PRECISION,
+        metrics.F1,
+        metrics.F1_MACRO,
+        metrics.KAPPA,
+    ),
+    Number: (metrics.RMSE, metrics.RMSLE, metrics.MSE, metrics.MAE, metrics.MAPE),
+    Flags: (metrics.FLAG_LOG_LOSS, metrics.ROC_AUC, metrics.AVERAGE_PRECISION, metrics.F1_MACRO),
+    Shares: (metrics.DIVERGENCE,),
 }
 DECLARATION_ERRORS = (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError)  # of who writes one
 
@@ -80,6 +95,7 @@ class Competition:
         ):
             if not isinstance(part, wanted):
                 raise ValueError(f"takes a {wanted.__name__}, but got {part!r}")
+        self._check_metric("a metric", self.metric)
         self._check_columns()
         for name, candidate in self.candidates.items():
             self._check_candidate(name, candidate)
@@ -88,6 +104,14 @@ class Competition:
                 raise ValueError(f"blends candidates, which are {', '.join(self.candidates)}, but got {name!r}")
         if self.trials < 0:
             raise ValueError(f"searches no trials or some, but got {self.trials=}")
+
+    def _check_metric(self, what: str, metric: Metric) -> None:
+        """Refuses one of ours that scores other targets; what somebody else has written is theirs to know."""
+        target = self.schema.target
+        fits = [each for each in METRICS[type(target)] if each is not metrics.F1 or len(target.outputs) == 2]
+        if metric in metrics.METRICS.values() and metric not in fits:
+            named = ", ".join(each.name for each in fits)
+            raise ValueError(f"{what} of {type(target).__name__} is one of {named}, but got {metric.name}")
 
     def _check_columns(self) -> None:
         self.layout.check(self.schema.target)
@@ -109,6 +133,8 @@ class Competition:
             fits = ", ".join(f"Loss.{each.name}" for each in LOSSES[type(target)])
             raise ValueError(f"a target of {type(target).__name__} takes {fits}, but got {loss!r}")
         outputs_of(loss, len(target.outputs))
+        if candidate.config.monitor is not None:
+            self._check_metric(f"the monitor of {name}", candidate.config.monitor)
         if candidate.search.pruner is Pruner.WILCOXON and self.split.folds < LEAST_FOLDS:
             raise ValueError(f"WILCOXON takes {LEAST_FOLDS} folds or more to tell, but got {self.split.folds}")
 

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import skew
 
+from data.splits import in_order
+
 MISSING = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "none", "?", "-", "#N/A", "missing")
 WHOLE = r"[+-]?\d{1,18}"
 CODE = r"0\d+"  # a number with a zero before it is a name
 DATE = re.compile(
     r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})([ T]\d{1,2}:\d{2}.*)?|\d{1,2}[- ][A-Za-z]{3,9}[- ,]+\d{2,4}.*"
 )
-SORTABLE = re.compile(r"\d{4}-\d{2}-\d{2}.*")  # dates whose order is that of their texts
 LOOKED_AT = 1_000  # distinct cells, for what a date is
 MONTHS = 12
 FEW, FEW_NUMBERS = 30, 6  # distinct values of a category
@@ -160,4 +161,13 @@ def _dates(values: list[str]) -> dict[str, Any]:
         read = pd.to_datetime(pd.Series(some), errors="coerce", format="mixed", dayfirst=day_first, utc=True)
     if read.isna().any():
         return {}
-    return {"date": True, "day_first": day_first, "sortable": all(SORTABLE.fullmatch(each) for each in some)}
+    return {"date": True, "day_first": day_first, "sortable": _in_order(values)}
+
+
+def _in_order(values: list[str]) -> bool:
+    """Whether the order of the texts is that of the dates."""
+    try:
+        in_order(pd.Series(values))
+    except ValueError:
+        return False
+    return True

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data.errors import UsageError
+from data.splits import Split
 from pipelines.facts import MISSING, Facts, Use, facts_of
 from pipelines.lying import Lying
 
@@ -303,7 +304,13 @@ def _time(found: Guess) -> str | None:
     if found.test is None or len(dates) != 1:
         return None
     name = dates[0].name
-    return name if found.test[name].min() >= found.train[name].max() else None
+    if found.test[name].min() < found.train[name].max():
+        return None
+    try:
+        Split(folds=found.folds, time=name).assign(np.zeros(len(found.train)), found.train)
+    except ValueError:  # too few times, or too many rows of one
+        return None
+    return name
 
 
 def _is_verbatim(found: Guess, group: str | None) -> bool:

@@ -46,11 +46,14 @@ def score_metrics(competition: Competition, tables: Tables, oof: np.ndarray) -> 
 
 
 def decided_oof(competition: Competition, target: np.ndarray, fold: np.ndarray, oof: np.ndarray) -> np.ndarray:
-    """What is scored: predictions, or the labels of each fold by thresholds that the other folds chose."""
+    """What is scored: predictions, or the labels of each fold by thresholds that the other folds chose.
+
+    Of folds in time those before chose them.
+    """
     if competition.thresholds is None:
         return oof
     rule = competition.thresholds.rule(competition.schema.target)
-    return rule.nested(target, fold, oof, competition.metric)
+    return rule.nested(target, fold, oof, competition.metric, competition.split.forward)
 
 
 def tuned(competition: Competition, target: np.ndarray, oof: np.ndarray) -> np.ndarray | None:
@@ -68,12 +71,13 @@ def decided(competition: Competition, predictions: np.ndarray, values: np.ndarra
 
 
 def remembered_oof(competition: Competition, tables: Tables, oof: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """See `Verbatim.apply`: of train rows, of which each fold's are compared with those of the other folds."""
+    """See `Verbatim.apply`: of train rows, of which each fold's are compared with those that it was trained on."""
     found, known = oof.copy(), np.zeros(len(oof), dtype=bool)
     for fold in np.unique(tables.fold):
-        own = tables.fold == fold
-        memory = memory_of(competition).fit(tables.train[~own], tables.target[~own])
-        found[own], known[own] = memory.apply(tables.train[own], oof[own])
+        own, others = tables.held_out(fold), tables.trained_on(fold)
+        if others.any():
+            memory = memory_of(competition).fit(tables.train[others], tables.target[others])
+            found[own], known[own] = memory.apply(tables.train[own], oof[own])
     return found, known
 
 

@@ -53,6 +53,9 @@ def parcel(job: Job, tracker: Tracker, run: str | None, note: str) -> Parcel:
         raise UsageError(f"{found.name} is a run of {found.tags['competition']}, and not of {job.name}")
     if found.tags["data_source"] == Source.TWIN:
         raise RefusedError(f"{found.name} was trained on made-up rows: Kaggle takes predictions of its own ones only")
+    if found.tags["data_source"] == Source.PACKAGE:
+        mend = f"make fetch C={job.name} gets those, and make {job.name} trains on them"
+        raise RefusedError(f"{found.name} was trained on rows of a package, and not on Kaggle's files: {mend}")
     again = f"make submit C={job.name} MODEL={found.tags['model']}"
     if "submission" not in found.tags:
         raise UsageError(f"{found.name} has written no submission: {again} writes it")

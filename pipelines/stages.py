@@ -69,7 +69,7 @@ def locate(job: Job) -> RawFiles:
     places = (job.home.raw, job.home.archives())
     blank = partial(job.competition.layout.blank, schema=schema)
     labelled, split = job.competition.labelled, job.competition.split
-    uncut = None if labelled is None else Uncut(labelled=labelled, schema=schema, group=split.group, blank=blank)
+    uncut = None if labelled is None else Uncut(labelled=labelled, schema=schema, split=split, blank=blank)
     raw, misses = sources.locate(job.name, job.competition.slug, schema, *places, console.tell, uncut)
     if raw is not None:
         return raw

@@ -12,6 +12,7 @@ from data.targets import Classes, Flags, Target
 
 ROUNDS = 3  # over all values
 TRIED = 33  # of one value
+RARE = 24  # more of them beyond the first and beyond the last, for what few rows are
 FARTHEST = 2.0  # of a class's weight from 0
 
 
@@ -78,12 +79,24 @@ class Rule(ABC):
                 break
         return values
 
-    def nested(self, target: np.ndarray, fold: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.ndarray:
-        """The labels of each fold's rows by the values that the other folds chose, float32 [rows, outputs]."""
+    def nested(
+        self, target: np.ndarray, fold: np.ndarray, predictions: np.ndarray, metric: Metric, forward: bool = False
+    ) -> np.ndarray:
+        """The labels of each fold's rows by the values that the other folds chose, float32 [rows, outputs].
+
+        Args:
+            target: see `fit`.
+            fold: int8 [rows].
+            predictions: see `fit`.
+            metric: see there.
+            forward: whether the folds are in time: then those before choose, and for the first nothing is tuned.
+        """
         found = np.empty(predictions.shape, dtype=np.float32)
         for number in np.unique(fold):
-            own = fold == number
-            values = self.fit(target[~own], predictions[~own], metric)
+            own, others = fold == number, fold < number if forward else fold != number
+            values = self.start(predictions.shape[1])
+            if others.any():
+                values = self.fit(target[others], predictions[others], metric)
             found[own] = self.decide(predictions[own], values)
         return found
 
@@ -147,4 +160,7 @@ def _mean_class(predictions: np.ndarray) -> np.ndarray:
 
 
 def _quantiles(numbers: np.ndarray) -> np.ndarray:
-    return np.unique(np.quantile(numbers.astype(np.float64), np.linspace(0, 1, TRIED + 2)[1:-1]))
+    """Numbers that part the others: evenly, and at both ends ever closer, to a single one."""
+    even = np.linspace(0, 1, TRIED + 2)[1:-1]
+    ends = np.geomspace(1 / max(len(numbers), TRIED + 1), even[0], RARE, endpoint=False)
+    return np.unique(np.quantile(numbers.astype(np.float64), np.concatenate([ends, even, 1 - ends])))

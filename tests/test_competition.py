@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 import pipelines.competitions
+from data import metrics
 from data.errors import UsageError
 from data.splits import Split
 from models.pruners import Pruner
@@ -80,3 +81,23 @@ def test_thresholds_want_labels_to_decide_on():
     assert replace(titanic, thresholds=Thresholds()).thresholds is not None
     with pytest.raises(ValueError, match="asks for no labels"):
         replace(titanic, thresholds=Thresholds(), layout=Probability())
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "told"),
+    [
+        ("titanic", metrics.RMSE, "a metric of Classes is one of accuracy, log_loss, .*, but got rmse"),
+        ("otto", metrics.F1, "is one of accuracy, .*average_precision, f1_macro.*, but got f1"),
+        ("progression", metrics.LOG_LOSS, "a metric of Number is one of rmse, .*, but got log_loss"),
+    ],
+)
+def test_a_metric_that_scores_other_targets_is_refused(name, metric, told):
+    declared = find(name)
+    with pytest.raises(ValueError, match=told):
+        replace(declared, metric=metric)
+    model, candidate = declared.candidate(None)
+    watched = replace(candidate, config=replace(candidate.config, monitor=metric))
+    with pytest.raises(ValueError, match=f"the monitor of {model} of"):
+        replace(declared, candidates={model: watched}, blend=(), full=())
+    own = metrics.Metric(name="own", greater_is_better=True, score=metric.score)
+    assert replace(declared, metric=own).metric is own

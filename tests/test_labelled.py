@@ -42,9 +42,9 @@ def read(files: Mapping[str, bytes]) -> pd.DataFrame:
     return pd.concat([pd.read_csv(io.BytesIO(content)) for _, content in sorted(files.items())], ignore_index=True)
 
 
-def uncut(group: str | None = None, seed: int = 0) -> Uncut:
-    labelled = Labelled(files=("part*.csv",), read=read, seed=seed)
-    return Uncut(labelled=labelled, schema=SCHEMA, group=group, blank=partial(Labels().blank, schema=SCHEMA))
+def uncut(group: str | None = None, seed: int = 0, time: str | None = None) -> Uncut:
+    labelled, split = Labelled(files=("part*.csv",), read=read, seed=seed), Split(group=group, time=time)
+    return Uncut(labelled=labelled, schema=SCHEMA, split=split, blank=partial(Labels().blank, schema=SCHEMA))
 
 
 def found_in(folder, cut: Uncut, archives=()):
@@ -97,6 +97,16 @@ def test_kin_are_not_torn_apart(archive):
     tables = ingest(raw, SCHEMA, Split(folds=3))
     assert not {*tables.train["remark"]} & {*tables.test["remark"]}
     assert 10 <= len(tables.test) <= 20
+
+
+def test_in_time_the_last_rows_are_cut_off(archive):
+    raw = found_in(archive, uncut(time="count"), [archive])
+    assert raw is not None
+    tables = ingest(raw, SCHEMA, Split(folds=3, time="count"))
+    assert tables.train["count"].max() < tables.test["count"].min()
+    assert 5 <= len(tables.test) <= 40
+    with pytest.raises(BadDataError, match=r"toy-slug.zip, column remark: remark holds 'kin 0'.*times are numbers"):
+        found_in(archive, uncut(time="remark"), [archive])
 
 
 def test_a_table_of_something_else_is_told(tmp_path):

@@ -133,3 +133,22 @@ def test_what_cannot_be_told_is_no_number():
         of_shares = metric in (FLAG_LOG_LOSS, DIVERGENCE)
         target = np.array([1.0, 2.0]) if of_numbers else np.eye(2) if of_shares else np.array([0, 1])
         assert np.isnan(metric.score(target, nothing)), metric.name
+
+
+def test_flags_that_happen_to_exclude_each_other_are_flags_all_the_same():
+    target = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=np.float32)
+    predictions = np.array([[0.1, 0.1], [0.9, 0.8], [0.2, 0.3], [0.8, 0.9]])  # of the first the wrong way round
+    assert ROC_AUC.score(target, predictions) == 0.5
+    assert ROC_AUC.score(target.argmax(axis=1), predictions) == 1
+
+
+def test_a_grade_that_no_row_has_is_a_step_all_the_same():
+    truth, said = np.array([0, 0, 3, 3, 4, 4]), np.array([0, 3, 3, 4, 4, 4])
+    theirs = sklearn.metrics.cohen_kappa_score(truth, said, weights="quadratic", labels=range(5))
+    assert KAPPA.score(truth, np.eye(5)[said]) == theirs
+    assert theirs != sklearn.metrics.cohen_kappa_score(truth, said, weights="quadratic")
+
+
+def test_the_logarithm_of_a_number_below_zero_is_that_of_zero():
+    target = np.array([0.0, 3.0])
+    assert RMSLE.score(target, np.array([[-5.0], [3.0]])) == 0

@@ -14,8 +14,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.trial import TrialState, create_trial
 
+import data.metrics
 from data.errors import StorageError, UnavailableError, UsageError
-from data.metrics import ACCURACY, LOG_LOSS
+from data.metrics import ACCURACY, LOG_LOSS, METRICS
 from models.config import Loss, Optimizer, Schedule
 from models.epochs import Epoch
 from models.mlp import Activation, MLPConfig
@@ -236,6 +237,12 @@ def test_adopt_prints_python_that_declares_the_best_settings(run, home, small):
 
 def test_declarations_leave_out_what_the_class_says():
     assert declaration(MLPConfig(width=9, optimizer=Optimizer.SGD)) == "MLPConfig(optimizer=Optimizer.SGD, width=9)"
+
+
+@pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
+def test_declarations_name_metrics_as_their_module_does(metric):
+    config = MLPConfig(monitor=metric)
+    assert eval(declaration(config), {"MLPConfig": MLPConfig, **vars(data.metrics)}) == config
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,15 @@ def test_in_time_every_fold_comes_after_what_it_is_trained_on(when):
         assert rows["when"][fold < number].max() < rows["when"][fold == number].min()
 
 
+@pytest.mark.parametrize(
+    "when", [["2/12/2023", "1/2/2024"] * 6, ["9:00", "10:00"] * 6, ["2024-1-9", "2024-10-1"] * 6, ["09", "10"] * 6]
+)
+def test_times_whose_texts_do_not_tell_their_order_are_refused(when):
+    rows = pd.DataFrame({"when": when})
+    with pytest.raises(ValueError, match=r"when holds .*: times are numbers, or dates that are all written alike"):
+        Split(folds=2, time="when").assign(np.zeros(12), rows)
+
+
 def test_a_column_may_tell_the_folds():
     told = pd.DataFrame({"fold": ["0", "1", "2", "1"]})
     assert Split(folds=3, column="fold").assign(np.zeros(4), told).tolist() == [0, 1, 2, 1]

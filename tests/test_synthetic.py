@@ -153,3 +153,18 @@ def test_a_twin_keeps_to_bounds_values_and_groups(columns, group):
     assert len(tables.train) == 900
     if "flag" in columns:
         assert set(tables.train["flag"].dropna()) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "column",
+    [Column(str), Column(str, nullable=True), Column(int, Check.ge(3)), Column(float, Check.in_range(0, 1000))],
+)
+def test_a_twin_s_times_go_on_from_train_to_test(column):
+    schema = replace(TOY, columns=DataFrameSchema({"x": Column(float), "when": column}))
+    split = Split(folds=3, time="when")
+    twin = draw(schema, ACCURACY, partial(Labels().blank, schema=schema), split)
+    tables = ingest(RawFiles(source=Source.TWIN, place="twin", files=twin.files, best=twin.best), schema, split)
+    when = tables.train["when"]
+    assert when.max() <= tables.test["when"].min()
+    for fold in range(3):
+        assert when[tables.trained_on(fold)].max() < when[tables.held_out(fold)].min()

@@ -64,6 +64,26 @@ def test_what_is_chosen_of_noise_is_not_scored_by_the_rows_that_chose_it():
     assert np.mean(found) == pytest.approx(0.5, abs=0.03)
 
 
+def test_of_a_flag_that_few_rows_have_a_threshold_is_found():
+    generator = np.random.default_rng(0)
+    truth = (generator.random(20_000) < 0.005).astype(np.float32)
+    share = np.where(truth, 0.3, 0.02) * generator.uniform(0.5, 1, size=len(truth))
+    target, shares = np.stack([truth, truth], axis=1), np.stack([share, share], axis=1)
+    rule = Thresholds().rule(MOODS)
+    assert F1_MACRO.score(target, rule.decide(shares, rule.fit(target, shares, F1_MACRO))) > 0.9
+
+
+def test_folds_in_time_are_decided_by_those_before_them():
+    target, shares = rare()
+    fold = np.arange(len(target)) * 3 // len(target)
+    rule = Thresholds().rule(TWO)
+    found = rule.nested(target, fold, shares, F1, forward=True)
+    changed = rule.nested(np.where(fold == 2, 1 - target, target), fold, shares, F1, forward=True)
+    assert (found == changed).all()  # the last fold's labels choose nothing
+    assert (found[fold == 0] == rule.decide(shares[fold == 0], rule.start(2))).all()
+    assert found[fold == 1, 1].sum() > 0
+
+
 def test_a_target_without_labels_is_refused():
     with pytest.raises(ValueError, match="decides on Classes and Flags, but the target is Number"):
         Thresholds().rule(Number("price"))
