@@ -110,8 +110,8 @@ class Neighbours(TransformerMixin, BaseEstimator):
         """Looks for the neighbours of all rows among all train rows, so that no fold need look."""
         if self.distance == Distance.LEARNED:
             return self
-        held_out = np.bincount(tables.fold).max() / len(tables.fold)
-        needed = max(self.ks) / (1 - held_out)
+        least = min(tables.trained_on(fold).mean() for fold in range(int(tables.fold.max()) + 1))
+        needed = max(self.ks) / least
         count = int(needed + SPARE * needed**0.5) + 1
         known = FOUND.setdefault(tables, {})
         wanted = (*self.columns, count, self.distance)

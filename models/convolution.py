@@ -61,7 +61,7 @@ class Windowed(nn.Module):
         self.arithmetic = ", ".join(self._told(*side) for side in sides)
 
     def _told(self, size: int, made: int) -> str:
-        rounded = ", rounded down" if (size - self.kernel) % self.stride else ""
+        rounded = ", rounded down" if (size - self.kernel + 2 * self.padding) % self.stride else ""
         return f"({size} - {self.kernel} + 2x{self.padding})/{self.stride} + 1 = {made}{rounded}"
 
 

@@ -71,7 +71,7 @@ def drift_of(
     told = min(by_side) >= LEAST_SIDE
     return Drift(
         auc=_together([column for column in columns if column.varies], target, fold, seed) if told else None,
-        luck=auc_luck(is_test.sum(), (~is_test).sum()),
+        luck=auc_luck(*by_side),  # kin tell once
         alone={each.name: float(alone(each, target, fold, by_rank=False)[0]) if told else 0.5 for each in columns},
         apart={each.name: float(alone(each, target, fold, by_rank=False)[0]) if told else 0.5 for each in apart},
         train_rows=int((~is_test).sum()),

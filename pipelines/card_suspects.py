@@ -20,11 +20,13 @@ class Tells:
     """How well each column alone tells the target, of rows whose target was not looked at (see `card_alone`).
 
     It is the mean AUC of each class against the others; of flags that of the flag, and of shares the correlation of the
-    share, that it tells best. The folds are the competition's own, so that kin stay in one.
+    share, that it tells best. What one class alone is told by is a suspect, too. The folds are the competition's own,
+    so that kin stay in one.
     """
 
     score: str  # "AUC" or "Spearman"
     alone: dict[str, float]  # of each column, the best first
+    best: dict[str, float]  # of each column, of the class, flag or share that it tells best
     apart: dict[str, float]  # of the id, and of the order of the rows in the file: no features
     rows: int  # that were looked at
 
@@ -35,8 +37,8 @@ class Tells:
 
     @property
     def suspects(self) -> list[str]:
-        """The columns that tell too much."""
-        return [name for name, score in self.alone.items() if score >= SUSPECT]
+        """The columns that tell too much, be it of one class."""
+        return [name for name in self.alone if self.best[name] >= SUSPECT]
 
     @property
     def orders(self) -> list[str]:
@@ -59,15 +61,14 @@ def tells_of(
         fold: [rows], the competition's own.
     """
     outputs, by_rank = outputs_of(declared, target), not isinstance(declared, Classes | Flags)
+    told = {each.name: alone(each, outputs, fold.astype(np.int64) % FOLDS, by_rank) for each in (*columns, *apart)}
     combine = np.mean if isinstance(declared, Classes) else np.max
-    found = {
-        each.name: float(combine(alone(each, outputs, fold.astype(np.int64) % FOLDS, by_rank)))
-        for each in (*columns, *apart)
-    }
+    found = {name: float(combine(scores)) for name, scores in told.items()}
     own = {each.name: found[each.name] for each in columns}
     return Tells(
         score="Spearman" if by_rank else "AUC",
         alone=dict(sorted(own.items(), key=lambda item: -item[1])),
+        best={name: float(told[name].max()) for name in own},
         apart={each.name: found[each.name] for each in apart},
         rows=len(target),
     )

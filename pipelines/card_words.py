@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipelines.card import ORDER, Card
+from pipelines.card_suspects import SUSPECT
 
 RARE = 0.05  # share of the rows of a class, or with a flag
 OFTEN = 0.2  # share of missing cells that is worth a word
@@ -99,7 +100,10 @@ def _duplicates(card: Card) -> list[str]:
 
 def _suspects(card: Card) -> list[str]:
     tells = card.tells
-    suspects = [f"{name} ({tells.score} {tells.alone[name]:.3f})" for name in tells.suspects]
+    suspects = [
+        f"{name} ({'' if tells.alone[name] >= SUSPECT else 'of one class '}{tells.score} {tells.best[name]:.3f})"
+        for name in tells.suspects
+    ]
     found = []
     if suspects:
         found.append(

@@ -154,6 +154,38 @@ def test_a_planted_leak_of_any_target_is_told_and_no_other(target):
     assert "Suspected leak: the target can almost be told from copy" in said(found)
 
 
+def test_a_leak_of_one_class_among_many_is_told(world):
+    world.declared = Classes("label", tuple("abcdef"))
+    world.target = world.generator.integers(6, size=ROWS)
+    world.add("is_d", (world.target == 3).astype(float), np.zeros(TEST_ROWS))
+    found = world.card()
+    assert found.tells.suspects == ["is_d"]
+    assert "from is_d (of one class AUC 1.000) alone" in said(found)
+
+
+def test_an_order_that_hardly_tells_is_no_finding(world):
+    world.add("later", np.arange(ROWS) + 0.0, np.zeros(TEST_ROWS))
+    world.target = (world.generator.random(ROWS) < np.linspace(0.25, 0.75, ROWS)).astype(np.int64)
+    found = world.card()
+    assert found.tells.orders == ["id", card.ORDER]
+    assert 0.65 < found.tells.apart["id"] < 0.85
+
+
+def test_chance_among_few_kin_is_no_drift():
+    for seed in range(5):
+        generator = np.random.default_rng(seed)
+        household = np.repeat(np.arange(40), 30)
+        like = np.repeat(generator.normal(size=40), 30)
+        in_test = np.isin(household, generator.permutation(40)[:10])
+        world = World(rows=int((~in_test).sum()), test_rows=int(in_test.sum()))
+        world.add("household", household[~in_test], household[in_test], Column(int))
+        world.add("like", like[~in_test], like[in_test])
+        world.split = Split(folds=3, group="household")
+        drift = world.card().drift
+        assert drift.carriers == []
+        assert drift.words == "train and test rows are alike"
+
+
 def test_a_label_in_the_order_of_the_rows_is_told(world):
     world.train = world.train.iloc[np.argsort(world.target, kind="stable")].reset_index(drop=True)
     world.target = np.sort(world.target)

@@ -16,7 +16,7 @@ from data.metrics import ACCURACY
 from models import training
 from models.cnn import Body, CNNConfig
 from models.columns import Columns
-from models.convolution import output_size
+from models.convolution import Windowed, output_size
 from models.crossfit import crossfit
 from models.ensemble import Ensemble
 from models.forms import form_of
@@ -142,6 +142,8 @@ def test_a_size_that_is_rounded_down_says_so_and_sides_that_differ_are_both_told
     lines = lines_of(replace(SMALL, image=(1, 7, 12), channels=(4,), kernel=2, padding=0))
     assert lines[0].arithmetic == "(7 - 2 + 2x0)/1 + 1 = 6, (12 - 2 + 2x0)/1 + 1 = 11"
     assert lines[1].arithmetic == "(6 - 2 + 2x0)/2 + 1 = 3, (11 - 2 + 2x0)/2 + 1 = 5, rounded down"
+    assert Windowed((1, 6, 6), 1, kernel=3, padding=1, stride=3).arithmetic == "(6 - 3 + 2x1)/3 + 1 = 2, rounded down"
+    assert Windowed((1, 7, 7), 1, kernel=3, padding=1, stride=3).arithmetic == "(7 - 3 + 2x1)/3 + 1 = 3"
 
 
 def test_an_image_that_gets_too_small_is_told_with_its_layer():

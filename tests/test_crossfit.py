@@ -251,6 +251,16 @@ def test_numbers_of_any_scale_are_learned(loss, log):
     assert fit.weights["target_scale.mean"].shape == (3 * config.members, 1)
 
 
+def test_each_network_measures_the_target_of_its_own_folds_train_rows():
+    folds = retargeted(folds_of(rows=300), lambda x: x[:, 0])
+    far = replace(folds[1].train, target=folds[1].train.target + 1000)
+    folds[1] = replace(folds[1], train=far)
+    config = replace(CONFIG, loss=Loss.SQUARED, monitor=None, epochs=2, members=2, refit=0)
+    means = crossfit(folds, None, config, 1, RMSE).weights["target_scale.mean"][:, 0]
+    wanted = [fold.train.target.mean() for fold in folds for _ in range(2)]
+    np.testing.assert_allclose(means, wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_a_number_without_a_logarithm_is_told():
     folds = retargeted(folds_of(rows=30), lambda x: x[:, 0] - 5)
     with pytest.raises(UsageError, match="log_target takes numbers above -1"):

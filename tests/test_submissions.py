@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from data.errors import BadDataError, StorageError
 from data.schema import Schema
-from data.targets import Classes, Flags
+from data.targets import Classes, Flags, Number
 from submissions import drafts
 from submissions.check import RefusedError, check, check_sample
-from submissions.layout import Labels, Probabilities, Probability
+from submissions.layout import Labels, Probabilities, Probability, Values
 from tests.toy import SCHEMA
 
 NUMBERED = replace(SCHEMA, target=Classes("label", (0, 1)))
@@ -132,3 +132,10 @@ def test_a_sample_may_put_something_before_each_class():
     layout = Probabilities(prefix="label_")
     check(frame_of(layout, SCHEMA), sample_of(layout, SCHEMA), layout, SCHEMA)
     assert list(frame_of(layout, SCHEMA).columns) == ["id", "label_no", "label_yes"]
+
+
+def test_numbers_keep_to_their_bounds():
+    schema = replace(SCHEMA, target=Number("price"))
+    predictions = np.array([[-2.0], [0.5], [9.0]], dtype=np.float32)
+    assert Values(least=0).cells(predictions, schema)["price"].tolist() == [0, 0.5, 9]
+    assert Values(greatest=1).cells(predictions, schema)["price"].tolist() == [-2, 0.5, 1]

@@ -67,6 +67,11 @@ def test_folds_have_their_share_of_high_and_low_numbers_and_of_each_flag():
     assert (np.bincount(PRICE.strata(numbers, 5)) == 50).all()
     flags = np.array([[0, 0]] * 50 + [[1, 0]] * 50 + [[1, 1]] * 2, dtype=np.float32)
     assert len(set(MOODS.strata(flags, 5))) == 3
+    several = Flags(("a", "b", "c"))
+    rare = np.concatenate([np.zeros((50, 3)), np.eye(3), [[1, 1, 0], [0, 1, 1]]])
+    found = several.strata(rare.astype(np.float32), 5)
+    assert len(set(found[50:53])) == len(set(found[53:])) == 1  # by how many are set
+    assert len(set(found)) == 3
 
 
 @pytest.mark.parametrize("names", [("one",), ("one", "one"), "ab", ["one", "two"]])
