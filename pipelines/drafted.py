@@ -20,7 +20,7 @@ from pipelines.facts import Use
 from pipelines.guessing import Guess, guess
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
-from pipelines.lying import Lying
+from pipelines.undeclared import Undeclared
 from pipelines.planning import Plan, plan
 
 TARGET_OF_MAKE = re.compile(r"^([a-z_]+):", re.MULTILINE)
@@ -63,17 +63,17 @@ def name_of(slug: str, over: bool = False) -> str:
     return name
 
 
-def ask(lying: Lying, asked: Asked, prompt: Prompt) -> Asked:
+def ask(files: Undeclared, asked: Asked, prompt: Prompt) -> Asked:
     """Asks a person what the files do not say for certain; the guess is the answer to Enter."""
-    if lying.lines:
+    if files.lines:
         return asked
-    guessed = guess(lying, asked.target, asked.id)
+    guessed = guess(files, asked.target, asked.id)
     if asked.target is None and len(guessed.targets) == 1:
-        columns = list(map(str, lying.tables[lying.train]))
+        columns = list(map(str, files.tables[files.train]))
         target = _choice(prompt, f"which column is predicted ({', '.join(columns[:20])})", guessed.targets[0], columns)
         asked = replace(asked, target=target if target != guessed.targets[0] else None)
     if asked.id is None and guessed.id in guessed.train:
-        columns = list(map(str, lying.tables[lying.train]))
+        columns = list(map(str, files.tables[files.train]))
         own = _choice(prompt, "which column names a row", guessed.id, columns)
         asked = replace(asked, id=own if own != guessed.id else None)
     return asked
@@ -87,14 +87,14 @@ def _choice(prompt: Prompt, question: str, guessed: str, columns: list[str]) -> 
         question = f"{said!r} is none of {', '.join(columns[:20])}; which"
 
 
-def write(name: str, slug: str, lying: Lying, asked: Asked, home: Home) -> Drafted:
+def write(name: str, slug: str, files: Undeclared, asked: Asked, home: Home) -> Drafted:
     """Writes the declaration, and reads the files by it.
 
     Raises:
         UsageError: nobody can tell what is predicted.
         PodiumError: the files do not fit what was guessed of them; the declaration stays, to be mended.
     """
-    found = guess(lying, asked.target, asked.id)
+    found = guess(files, asked.target, asked.id)
     planned = plan(found)
     path = FOLDER / f"{name}.py"
     source = draft(slug, found, planned)
@@ -118,7 +118,7 @@ def _table(found: Guess, planned: Plan, job: Job, shape: str) -> Table:
     table = Table(show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column()
-    table.add_row("files", found.lying.place)
+    table.add_row("files", found.files.place)
     table.add_row("rows", shape)
     table.add_row("id", found.id if found.counted_from is None else f"counted from {found.counted_from}")
     classes = f" ({_some(list(map(str, found.classes)))})" if found.classes else ""

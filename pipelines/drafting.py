@@ -59,7 +59,7 @@ def draft(slug: str, found: Guess, planned: Plan) -> str:
     body = "\n\n".join(filter(None, [_reading(found), _constants(found, planned), _competition(slug, found, planned)]))
     told = f"{found.kind.value} of {', '.join(found.targets)}"
     title = slug.replace("-", " ").capitalize()
-    head = f'"""{title}: {told}. Drafted from {PurePath(found.lying.place).name}: check what is marked `guessed`."""'
+    head = f'"""{title}: {told}. Drafted from {PurePath(found.files.place).name}: check what is marked `guessed`."""'
     return formatted(f"{head}\n\nfrom __future__ import annotations\n\n{_imports(body)}\n\n{body}\n")
 
 
@@ -89,14 +89,14 @@ def _imports(body: str) -> str:
 
 def _reading(found: Guess) -> str:
     """How one labelled table becomes rows."""
-    if found.test is not None or found.lying.lines:
+    if found.test is not None or found.files.lines:
         return ""
-    lying = found.lying
-    separator = "" if lying.separator == "," else f", sep={lying.separator!r}"
+    files = found.files
+    separator = "" if files.separator == "," else f", sep={files.separator!r}"
     return f'''
 def read(files: Mapping[str, bytes]) -> pd.DataFrame:
     """The rows of the one labelled table, every cell as text."""
-    return pd.read_csv(io.BytesIO(files[{lying.train!r}]){separator}, dtype=str, keep_default_na=False)'''
+    return pd.read_csv(io.BytesIO(files[{files.train!r}]){separator}, dtype=str, keep_default_na=False)'''
 
 
 def _constants(found: Guess, planned: Plan) -> str:
@@ -148,7 +148,7 @@ def _competition(slug: str, found: Guess, planned: Plan) -> str:
 
 
 def _schema(found: Guess) -> str:
-    lying, one = found.lying, found.test is None
+    files, one = found.files, found.test is None
     rows = len(found.train)
     tests = round(0.2 * rows) if found.test is None else len(found.test)
     lines = [
@@ -159,10 +159,10 @@ def _schema(found: Guess) -> str:
         f"test_rows={tests:_},",
     ]
     if not one:
-        lines += [f"train={lying.train!r},"] if lying.train != "train.csv" else []
-        lines += [f"test={lying.test!r},"] if lying.test != "test.csv" else []
-        lines += [f"sample=({lying.sample!r},),"] if lying.sample not in SAMPLE_NAMES else []
-        lines += [f"separator={lying.separator!r},"] if lying.separator != "," else []
+        lines += [f"train={files.train!r},"] if files.train != "train.csv" else []
+        lines += [f"test={files.test!r},"] if files.test != "test.csv" else []
+        lines += [f"sample=({files.sample!r},),"] if files.sample not in SAMPLE_NAMES else []
+        lines += [f"separator={files.separator!r},"] if files.separator != "," else []
     lines += ["numbered_apart=True,"] if found.apart else []
     lines += [f"counted_from={found.counted_from},"] if found.counted_from is not None else []
     lines += [f"ignored={_tuple(found.ignored)},"] if found.ignored else []
@@ -223,9 +223,9 @@ def _tuple(items: Sequence[object]) -> str:
 def _labelled(found: Guess) -> str:
     if found.test is not None:
         return ""
-    if found.lying.lines:
-        return f"labelled=Labelled(files={_tuple(list(found.lying.lines))}, read=lines({TEXT!r}, {LABEL!r})),"
-    return f"labelled=Labelled(files={_tuple([found.lying.train])}, read=read),"
+    if found.files.lines:
+        return f"labelled=Labelled(files={_tuple(list(found.files.lines))}, read=lines({TEXT!r}, {LABEL!r})),"
+    return f"labelled=Labelled(files={_tuple([found.files.train])}, read=read),"
 
 
 def _split(found: Guess) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from data.errors import UsageError
 from data.splits import Split
 from pipelines.facts import MISSING, Facts, Use, facts_of
-from pipelines.lying import Lying
+from pipelines.undeclared import Undeclared
 
 TARGETS = ("target", "label", "class", "outcome", "y", "saleprice", "price", "survived", "category", "species")
 IDS = re.compile(r"(?i:(row_?|_)?(id|index)|.*_id)|.*[a-z]I[dD]")
@@ -43,7 +43,7 @@ class Guess:
     """What a declaration says.
 
     Attributes:
-        lying: the files.
+        files: the files.
         train: the train rows, every cell as text.
         test: the test rows; None where one labelled table is all there is.
         id: the column; "Id" where there is none, and rows are counted.
@@ -67,7 +67,7 @@ class Guess:
         notes: what to look at, a line each.
     """
 
-    lying: Lying
+    files: Undeclared
     train: pd.DataFrame
     test: pd.DataFrame | None
     id: str
@@ -100,44 +100,44 @@ class Guess:
         return [each.name for each in self.facts if each.use in uses and each.name != self.group]
 
 
-def guess(lying: Lying, target: str | None = None, id: str | None = None) -> Guess:
+def guess(files: Undeclared, target: str | None = None, id: str | None = None) -> Guess:
     """Looks at the files.
 
     Args:
-        lying: the files.
+        files: the files.
         target: the column that is predicted, where it is known.
         id: the column that names a row, where it is known.
 
     Raises:
         UsageError: nobody can tell what is predicted, or a named column is not there.
     """
-    if lying.lines:
-        rows = [(line, name.rpartition(".")[0]) for name, lines in lying.lines.items() for line in lines]
+    if files.lines:
+        rows = [(line, name.rpartition(".")[0]) for name, lines in files.lines.items() for line in lines]
         train = pd.DataFrame(rows, columns=[TEXT, LABEL], dtype=str)
-        return _finished(_predicted(lying, train, None, "Id", (LABEL,), None))
-    train = lying.tables[lying.train]
+        return _finished(_predicted(files, train, None, "Id", (LABEL,), None))
+    train = files.tables[files.train]
     columns = list(map(str, train))
     for name in filter(None, (target, id)):
         if name not in train:
-            raise UsageError(f"{lying.train} has no column {name!r}: there are {', '.join(columns)}")
-    if not lying.test:
+            raise UsageError(f"{files.train} has no column {name!r}: there are {', '.join(columns)}")
+    if not files.test:
         named = target or _likely_target(train)
         own = id or next(
             (name for name in columns if IDS.fullmatch(name) and train[name].is_unique and name != named), "Id"
         )
-        found = _finished(_predicted(lying, train, None, own, (named,), None))
+        found = _finished(_predicted(files, train, None, own, (named,), None))
         return found if target else replace(found, notes=(f"{named} is what is predicted", *found.notes))
-    return _finished(_of_three(lying, target, id))
+    return _finished(_of_three(files, target, id))
 
 
-def _of_three(lying: Lying, target: str | None, id: str | None) -> Guess:
+def _of_three(files: Undeclared, target: str | None, id: str | None) -> Guess:
     """What train, test and sample tell together."""
-    train, test, sample = (lying.tables[name] for name in (lying.train, lying.test, lying.sample))
+    train, test, sample = (files.tables[name] for name in (files.train, files.test, files.sample))
     only = [str(name) for name in train if name not in test]
     own = id or str(sample.columns[0])
     answers = [str(name) for name in sample.columns if name != own]
     if not only:
-        raise UsageError(f"{lying.train} has no column that {lying.test} lacks: which is predicted?")
+        raise UsageError(f"{files.train} has no column that {files.test} lacks: which is predicted?")
     targets: tuple[str, ...]
     if target is not None:
         targets = (target,)
@@ -150,15 +150,15 @@ def _of_three(lying: Lying, target: str | None, id: str | None) -> Guess:
         if len(near) != 1:
             raise UsageError(f"which column is predicted: {', '.join(only)}? Say --target NAME")
         targets = (near[0],)
-    found = _predicted(lying, train, test, own, targets, answers)
+    found = _predicted(files, train, test, own, targets, answers)
     if own in test and own in train:
         return replace(found, apart=bool(test[own].isin(train[own]).any()))
     first = str((test if own in test else sample)[own].iloc[0])
     if own not in test and not first.isdigit():
         raise UsageError(
-            f"{lying.sample} begins with {own}, which {lying.test} lacks: which column names a row? Say --id"
+            f"{files.sample} begins with {own}, which {files.test} lacks: which column names a row? Say --id"
         )
-    lacking = " and ".join(name for name, table in ((lying.train, train), (lying.test, test)) if own not in table)
+    lacking = " and ".join(name for name, table in ((files.train, train), (files.test, test)) if own not in table)
     counted_from = int(first) if first.isdigit() else 1
     note = f"the rows of {lacking} have no {own}: they are counted from {counted_from}"
     return replace(found, counted_from=counted_from, notes=(*found.notes, note))
@@ -172,7 +172,7 @@ def _likely_target(train: pd.DataFrame) -> str:
 
 
 def _predicted(
-    lying: Lying,
+    files: Undeclared,
     train: pd.DataFrame,
     test: pd.DataFrame | None,
     own: str,
@@ -184,11 +184,11 @@ def _predicted(
     unnamed = {name for name in train if not str(name).strip()}  # as pandas writes an index
     shared = [str(n) for n in train if n not in {*beside, *unnamed} and (test is None or n in test)]
     if not shared:
-        raise UsageError(f"{lying.train or lying.place} has no column beside {', '.join(beside)}")
+        raise UsageError(f"{files.train or files.place} has no column beside {', '.join(beside)}")
     facts = tuple(facts_of(train[name] if test is None else pd.concat([train[name], test[name]])) for name in shared)
     ignored = () if test is None else tuple(str(n) for n in train if n not in {*beside, *shared})
     base = Guess(
-        lying=lying, train=train, test=test, id=own, kind=Kind.BINARY, targets=targets, facts=facts, ignored=ignored
+        files=files, train=train, test=test, id=own, kind=Kind.BINARY, targets=targets, facts=facts, ignored=ignored
     )
     if len(targets) > 1:
         return _several(base)
@@ -217,15 +217,15 @@ def _single(found: Guess, target: Facts, answers: list[str] | None) -> Guess:
         prefix = _prefix(asked, set(counts.index))
         if prefix is None:
             these = ", ".join(asked)
-            raise UsageError(f"{found.lying.sample} has the columns {these}, which are no classes of {column}")
+            raise UsageError(f"{found.files.sample} has the columns {these}, which are no classes of {column}")
         classes = [name.removeprefix(prefix) for name in asked]
         return _classes(replace(found, prefix=prefix, is_probability=True, a_column_each=True), target, classes, counts)
-    cells = pd.Series(dtype=str) if answers is None else found.lying.tables[found.lying.sample][asked[0]]
+    cells = pd.Series(dtype=str) if answers is None else found.files.tables[found.files.sample][asked[0]]
     if _is_amount(target, counts, cells):
         return _number(found, target, answers)
     is_share = not cells.isin(counts.index).all() and bool(pd.to_numeric(cells, errors="coerce").between(0, 1).all())
     if is_share and target.kind is not int and len(counts) > 2:
-        raise UsageError(f"{found.lying.sample} asks for one share of {len(counts)} classes: say --target")
+        raise UsageError(f"{found.files.sample} asks for one share of {len(counts)} classes: say --target")
     answer = asked[0] if asked[0] != column else None
     named = replace(found, answer=answer, is_probability=is_share and len(counts) == 2)
     return _classes(named, target, sorted(counts.index), counts)

@@ -30,15 +30,15 @@ def new(
     The files lie in data/raw/<name>/, or in a folder of archives. In a terminal it asks where it guesses.
     """
     from pipelines import console, drafted
-    from pipelines.lying import look
+    from pipelines.undeclared import look
 
     name = drafted.name_of(slug, over)
     folder = home_of(home)
-    lying = look(folder, name, slug)
+    files = look(folder, name, slug)
     asked = drafted.Asked(target=target, id=id)
     if sys.stdin.isatty() and sys.stdout.isatty() and not yes:
-        asked = drafted.ask(lying, asked, typer.prompt)
-    made = drafted.write(name, slug, lying, asked, folder)
+        asked = drafted.ask(files, asked, typer.prompt)
+    made = drafted.write(name, slug, files, asked, folder)
     console.show(made.table)
     for note in made.notes:
         print(f"look at this: {note}")

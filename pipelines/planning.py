@@ -86,7 +86,7 @@ def plan(found: Guess) -> Plan:
     planned = Plan(text=long, blocks=blocks, dates=dates, shared=shared, first_words=first_words)
     if not planned.has_table:
         told = ", ".join(f"{each.name} ({each.distinct:,} values in {each.rows:,} rows)" for each in found.facts[:SOME])
-        raise UsageError(f"nothing to learn from is in {found.lying.place}: {told}; write numbers without their units")
+        raise UsageError(f"nothing to learn from is in {found.files.place}: {told}; write numbers without their units")
     return planned
 
 

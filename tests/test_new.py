@@ -17,7 +17,7 @@ from pipelines import drafted
 from pipelines.facts import Use, facts_of
 from pipelines.guessing import Kind, guess
 from pipelines.home import Home
-from pipelines.lying import Lying, look, roles
+from pipelines.undeclared import Undeclared, look, roles
 from pipelines.planning import plan
 from tests.checkout import copy_code
 from tests.shapes import SHAPES
@@ -170,9 +170,9 @@ def test_the_use_of_a_column(cells, use, kind):
     assert (found.use, found.kind) == (use, kind)
 
 
-def tables(train: pd.DataFrame, test: pd.DataFrame, sample: pd.DataFrame) -> Lying:
+def tables(train: pd.DataFrame, test: pd.DataFrame, sample: pd.DataFrame) -> Undeclared:
     files = {"train.csv": train, "test.csv": test, "sample_submission.csv": sample}
-    return Lying(
+    return Undeclared(
         place="here",
         train="train.csv",
         test="test.csv",
@@ -243,8 +243,8 @@ def test_in_a_terminal_it_asks_and_takes_the_guess_for_an_answer(tmp_path):
     folder.raw.mkdir(parents=True)
     (folder.raw / "iris").mkdir()
     (tmp_path / "iris.zip").rename(folder.raw / "iris" / "iris.zip")
-    lying = look(folder, "iris", "iris")
+    files = look(folder, "iris", "iris")
     said = iter(["what", "a", "id"])
-    asked = drafted.ask(lying, drafted.Asked(), lambda question, default: next(said))
+    asked = drafted.ask(files, drafted.Asked(), lambda question, default: next(said))
     assert (asked.target, asked.id) == ("a", None)
-    assert drafted.ask(lying, drafted.Asked(), lambda question, default: default) == drafted.Asked()
+    assert drafted.ask(files, drafted.Asked(), lambda question, default: default) == drafted.Asked()

@@ -1,4 +1,4 @@
-"""Lying: the files that are there of a competition that nobody has declared yet, and which of them is what."""
+"""Undeclared: the files of a competition that nobody has declared yet, and which of them is what."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEPARATORS = (",", "\t", ";", "|")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lying:
+class Undeclared:
     """What was found.
 
     Attributes:
@@ -42,7 +42,7 @@ class Lying:
     lines: Mapping[str, list[str]]
 
 
-def look(home: Home, name: str, slug: str) -> Lying:
+def look(home: Home, name: str, slug: str) -> Undeclared:
     """The files in data/raw/, or in a folder of archives.
 
     Raises:
@@ -52,7 +52,7 @@ def look(home: Home, name: str, slug: str) -> Lying:
     place, files = _files(home, name, slug)
     tables = {file: content for file, content in files.items() if PurePath(file).suffix != ".txt"}
     if not tables:
-        return Lying(place=place, tables={}, lines=_lines(files, place))
+        return Undeclared(place=place, tables={}, lines=_lines(files, place))
     train, test, sample = roles(list(tables), place)
     separator = _separator(tables[train])
     texts = {
@@ -60,7 +60,7 @@ def look(home: Home, name: str, slug: str) -> Lying:
         for file in (train, test, sample)
         if file
     }
-    return Lying(place=place, train=train, test=test, sample=sample, separator=separator, tables=texts, lines={})
+    return Undeclared(place=place, train=train, test=test, sample=sample, separator=separator, tables=texts, lines={})
 
 
 def _files(home: Home, name: str, slug: str) -> tuple[str, dict[str, bytes]]:
