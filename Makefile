@@ -28,8 +28,9 @@ $(COMPETITIONS): $(STAMP)
 
 all: $(COMPETITIONS)  ## every competition, one after another
 
+new: export PODIUM_NAME = $(value NAME)
 new: $(STAMP)  ## write the declaration of a competition from its CSV files: NAME=spaceship-titanic
-	@$(if $(NAME),,$(error say which: make $@ NAME=spaceship-titanic))$(PODIUM) new $(NAME) $(ARGS)
+	@$(if $(NAME),,$(error say which: make $@ NAME=spaceship-titanic))$(PODIUM) new "$$PODIUM_NAME" $(ARGS)
 
 ingest: $(STAMP)  ## read, check and fold the raw files of C
 	@$(NEEDS_C)$(PODIUM) ingest $(C) $(ARGS)

@@ -88,7 +88,7 @@ class Labelled:
             what = f"cannot be read as a table ({' '.join(str(error).split())})"
             raise BadDataError([Fault(file=place, what=what, mend="take the file as it was published")]) from error
         try:
-            test = self._late(table[split.time]) if split.time is not None else self._drawn(table, split.group)
+            test = self.held_back(table, split)
         except ValueError as error:
             mend = "mend the rows, or the declaration's split"
             raise BadDataError([Fault(file=place, column=str(split.time), what=str(error), mend=mend)]) from error
@@ -96,6 +96,14 @@ class Labelled:
         tables = {schema.train: table[~test], schema.test: hidden}
         files = {name: each.to_csv(index=False, sep=schema.separator).encode() for name, each in tables.items()}
         return files | {schema.sample[0]: blank(hidden[schema.id].tolist()).to_csv(index=False).encode()}
+
+    def held_back(self, table: pd.DataFrame, split: Split) -> np.ndarray:
+        """Which rows become those of the test file, bool [rows].
+
+        Raises:
+            ValueError: the split is in time, and the rows have no order.
+        """
+        return self._drawn(table, split.group) if split.time is None else self._late(table[split.time])
 
     def _drawn(self, table: pd.DataFrame, group: str | None) -> np.ndarray:
         """Which rows are the test file's, bool [rows]: drawn, and kin together."""

@@ -94,6 +94,9 @@ def _parse(raw: bytes, file: str, separator: str, header: list[str]) -> pyarrow.
         raise BadDataError([Fault(file=file, what=str(error).splitlines()[0], mend="correct the file")]) from error
     if ragged:
         raise BadDataError(ragged)
+    if table.column_names != header:
+        what = "a header of several lines, or a quote in it that never closes"
+        raise BadDataError([Fault(file=file, row=1, what=what, mend="write the names in one line")])
     if table.num_rows == 0:
         raise BadDataError([Fault(file=file, what="a header and no rows", mend="download it again")])
     if separator == "\t":

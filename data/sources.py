@@ -67,7 +67,7 @@ def locate(
 
     Args:
         competition: the name of the folder in `raw_folder`.
-        slug: the competition's name on Kaggle, and so of its archive.
+        slug: the competition's name on Kaggle, and so of its archive; the folder in `raw_folder` may have it, too.
         schema: names the files that are wanted.
         raw_folder: holds the user's own files.
         archives: the folders that may hold the archive.
@@ -86,7 +86,7 @@ def locate(
     look = partial(_look, schema=schema, uncut=uncut)
     misses: list[str] = []
     try:
-        mine = raw_folder / competition
+        mine = raw_folder / (slug if (raw_folder / slug).is_dir() else competition)
         found = look(Source.RAW, mine, partial(read_folder, mine, slug))
         if found is not None:
             return found, misses

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 YEAR = 365.2425  # days
+EPOCH = pd.Timestamp("1970-01-01", tz="UTC")  # in seconds, so that the year 9999 is not too far from it
 CYCLES = {"year": YEAR, "week": 7.0, "day": 1.0}  # days after which it begins anew
 
 
@@ -54,4 +55,4 @@ class Dates(TransformerMixin, BaseEstimator):
     def _days(self, cells: pd.Series) -> pd.Series:
         """Days since 1970, float."""
         read = pd.to_datetime(cells, errors="coerce", dayfirst=self.day_first, format="mixed", utc=True)
-        return (read - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+        return (read - EPOCH) / pd.Timedelta(days=1)

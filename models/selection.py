@@ -59,6 +59,7 @@ class Best:
     def __init__(self, network: torch.nn.Module, scorer: Scorer, columns: int) -> None:
         self.network, self.monitor, self.rows = network, scorer.monitor, scorer.rows
         self.oof = np.full((len(scorer.target), columns), np.nan, dtype=np.float32)
+        self.last = self.oof  # of the last epoch
         self.weights = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
         self.scores = [np.nan] * len(self.rows)
         self.epochs = [0] * len(self.rows)
@@ -66,6 +67,7 @@ class Best:
 
     def update(self, epoch: Epoch, oof: np.ndarray, patience: int) -> None:
         """Takes the folds that improved over, and ends those that have not for too long."""
+        self.last = oof
         for fold, score in enumerate(epoch.fold_monitors):
             if self.stopped[fold]:
                 continue
@@ -100,6 +102,13 @@ class Best:
 
     def check(self) -> None:
         """Refuses folds that never had a score."""
-        lost = [str(fold) for fold, number in enumerate(self.epochs) if number == 0]
-        if lost:
-            raise DivergedError(f"the training diverged in fold {', '.join(lost)}: lower lr, or set clip")
+        lost = [fold for fold, number in enumerate(self.epochs) if number == 0]
+        if not lost:
+            return
+        folds, name = ", ".join(map(str, lost)), self.monitor.name
+        if any(np.isfinite(self.last[self.rows[fold]]).all() for fold in lost):
+            raise DivergedError(
+                f"{name} cannot score the rows of fold {folds}, as of one class or of numbers that it is not for:"
+                " choose the epoch by another monitor, or take fewer folds"
+            )
+        raise DivergedError(f"the training diverged in fold {folds}: lower lr, or set clip")

@@ -10,11 +10,12 @@ import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits
 
-from pipelines.card_alone import FOLDS, alone, auc_luck, scores
+from pipelines.card_alone import FOLDS, LUCK, alone, auc_luck, scores
 from pipelines.card_codes import Coded
 
 MOST_INPUTS = 200  # of the classifier: those by which the other folds' rows differ most
 LEAST_SIDE = 2 * FOLDS  # rows of each file, or groups, from which there is something to tell
+SELDOM = LUCK**2 / 2  # the logarithm of how rarely chance is beyond LUCK
 ALIKE, DIFFERENT, TORN = 0.55, 0.7, 0.9  # AUCs
 
 
@@ -49,7 +50,8 @@ class Drift:
     @property
     def carriers(self) -> list[str]:
         """The columns that tell the files apart alone, the one that does best first."""
-        told = [name for name, auc in self.alone.items() if auc > max(ALIKE, 0.5 + self.luck)]
+        luck = self.luck * (1 + np.log(max(len(self.alone), 1)) / SELDOM) ** 0.5  # of many columns one is lucky
+        told = [name for name, auc in self.alone.items() if auc > max(ALIKE, 0.5 + luck)]
         return sorted(told, key=lambda name: -self.alone[name])
 
 

@@ -14,8 +14,8 @@ from pipelines.card import Card
 from pipelines.card_drift import ALIKE
 from pipelines.card_shapes import Shape
 from pipelines.card_suspects import SUSPECT
-from pipelines.card_words import counted
 from pipelines.report import BLUE, GREY, MOST_NAMED_CLASSES, ORANGE, quiet, write_png
+from pipelines.wording import counted, shortened
 
 SIZE = (13.0, 7.4)  # inches
 MOST_BARS = 10
@@ -62,7 +62,7 @@ def _title(card: Card) -> str:
 def _draw_target(ax: Axes, card: Card) -> None:
     spread = card.spread
     kind = {"Classes": "share of the rows", "Flags": "share of rows that have it", "Shares": "mean share"}
-    _named(ax, f"{_cut(spread.name)}: {kind.get(card.target, 'share of the rows')}")
+    _named(ax, f"{shortened(spread.name, LONGEST)}: {kind.get(card.target, 'share of the rows')}")
     if not spread.labels:
         ax.stairs(spread.train, spread.edges, fill=True, color=BLUE)
     elif len(spread.labels) > MOST_NAMED_CLASSES:
@@ -113,7 +113,7 @@ def _draw_tells(ax: Axes, card: Card) -> None:
 
 
 def _draw_shape(ax: Axes, shape: Shape) -> None:
-    _named(ax, f"{_cut(shape.name)}{': ' * bool(shape.unit)}{shape.unit}, share of the rows")
+    _named(ax, f"{shortened(shape.name, LONGEST)}{': ' * bool(shape.unit)}{shape.unit}, share of the rows")
     if shape.labels:
         _bars(ax, shape.labels, {"train": (shape.train, BLUE), "test": (shape.test, ORANGE)}, "")
     else:
@@ -146,16 +146,12 @@ def _scores(ax: Axes, found: Mapping[str, float], colors: Sequence[str], chance:
 
 
 def _name_bars(ax: Axes, names: Sequence[str]) -> None:
-    ax.set_yticks(range(len(names)), list(map(_cut, names)), parse_math=False, fontsize=9)
+    ax.set_yticks(range(len(names)), [shortened(name, LONGEST) for name in names], parse_math=False, fontsize=9)
     ax.set_ylim(len(names) - 0.4, -0.6)
 
 
 def _named(ax: Axes, title: str) -> None:
     ax.set_title(title, parse_math=False, fontsize=11)
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def _say(ax: Axes, words: str) -> None:

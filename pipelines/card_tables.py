@@ -12,7 +12,7 @@ from rich.text import Text
 from pipelines.card import Card
 from pipelines.card_columns import Column, Range
 from pipelines.card_duplicates import STEP
-from pipelines.card_words import counted
+from pipelines.wording import counted, shortened
 
 MOST = 15  # rows of a table, unless all are wanted
 LONGEST = 28  # letters of a name or of checks
@@ -57,7 +57,7 @@ def _target(card: Card, every: bool) -> tuple[str, Table | None]:
         return f"{spread.name}: a number, in 99% of the rows from {low} to {high}; {skew}", None
     told, cut = _cut(list(zip(spread.labels, spread.train, strict=True)), every)
     counted = card.target != "Shares"
-    cells = [[_short(label), f"{share * rows:,.0f}" * counted, f"{share:.1%}"] for label, share in told]
+    cells = [[shortened(label, LONGEST), f"{share * rows:,.0f}" * counted, f"{share:.1%}"] for label, share in told]
     what = {"Classes": "a class of each row", "Flags": "flags of each row"}.get(
         card.target, "shares of each row, on average"
     )
@@ -77,9 +77,9 @@ def _columns(card: Card, every: bool) -> tuple[str, Table]:
 
 def _column(column: Column) -> list[str]:
     return [
-        _short(column.name),
+        shortened(column.name, LONGEST),
         column.kind,
-        _short(", ".join(column.checks)),
+        shortened(", ".join(column.checks), LONGEST),
         f"{column.distinct:,}",
         _share(column.missing_train),
         _share(column.missing_test),
@@ -107,7 +107,7 @@ def _alone(card: Card, every: bool) -> tuple[str, Table]:
     files, targets = {**drift.alone, **drift.apart}, {**tells.alone, **tells.apart}
     rows = [["together, but for the id and the split's", _score(drift.auc), ""]]
     names = dict.fromkeys([*drift.apart, *tells.apart, *told])  # each once
-    rows += [[_short(name), _score(files.get(name)), _score(targets.get(name))] for name in names]
+    rows += [[shortened(name, LONGEST), _score(files.get(name)), _score(targets.get(name))] for name in names]
     title = f"what each column tells alone{cut}: of train and test the file (AUC, .5 is chance), of train the target"
     return title, _table(["column"], ["train or test", f"target: {tells.score}"], rows)
 
@@ -126,10 +126,6 @@ def _duplicates(card: Card) -> tuple[str, Table]:
         f"numbers but for {STEP} standard deviations"
     )
     return title, _table([""], ["equal", "nearly, too"], ([name, f"{a:,}", f"{b:,}"] for name, a, b in rows))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def _share(share: float) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pipelines.card import ORDER, Card
 from pipelines.card_suspects import SUSPECT
+from pipelines.wording import listed
 
 RARE = 0.05  # share of the rows of a class, or with a flag
 OFTEN = 0.2  # share of missing cells that is worth a word
 APART = 0.1  # difference between the shares that train and test miss
 NEW = 0.01  # share of test rows with a category that no train row has
 TAIL = 0.4  # skew
-MOST_NAMED = 4
 
 
 def findings(card: Card) -> list[str]:
@@ -20,19 +18,6 @@ def findings(card: Card) -> list[str]:
     return [
         *_target(card), *_missing(card), *_odd(card), *_drift(card), *_duplicates(card), *_suspects(card)
     ]  # fmt: skip
-
-
-def listed(names: Sequence[str]) -> str:
-    """A few names, and how many more there are."""
-    more = len(names) - MOST_NAMED
-    if more > 0:
-        return f"{', '.join(names[:MOST_NAMED])} and {more} more"
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def counted(number: int, what: str) -> str:
-    """So many of something."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def _target(card: Card) -> list[str]:
@@ -45,9 +30,8 @@ def _target(card: Card) -> list[str]:
         )
         return [f"{card.spread.name} has a long tail {way}: {mend}."]
     if rare and card.target != "Shares":
-        few = ", ".join(f"{label} ({shares[label]:.1%})" for label in rare[:MOST_NAMED])
-        more = f" and {len(rare) - MOST_NAMED} more" if len(rare) > MOST_NAMED else ""
-        return [f"Rare in {card.spread.name}: {few}{more}: accuracy hardly sees them."]
+        told = [f"{label} ({shares[label]:.1%})" for label in rare]
+        return [f"Rare in {card.spread.name}: {listed(told)}: accuracy hardly sees them."]
     return []
 
 
@@ -62,7 +46,11 @@ def _missing(card: Card) -> list[str]:
 
 def _odd(card: Card) -> list[str]:
     constant = [column.name for column in card.columns if column.constant]
-    new = [f"{column.name} ({column.new:.0%} of test)" for column in card.columns if (column.new or 0) > NEW]
+    new = [
+        f"{column.name} ({column.new:.0%} of test)"
+        for column in card.columns
+        if (column.new or 0) > NEW and column.name not in card.drift.apart
+    ]
     found = [f"The same in all train rows: {listed(constant)}: nothing to learn from."] if constant else []
     return [*found, *([f"Categories that no train row has: {listed(new)}."] if new else [])]
 
@@ -85,11 +73,10 @@ def _sentence(words: str) -> str:
 
 def _duplicates(card: Card) -> list[str]:
     exact, near = card.duplicates.exact, card.duplicates.near
+    columns = "all columns but the group's" if card.duplicates.columns < len(card.columns) else "all columns"
     found = []
     if near.across:
-        found.append(
-            f"{exact.across:,} test rows repeat a train row in all columns but the group's, and {near.across:,} nearly."
-        )
+        found.append(f"{exact.across:,} test rows repeat a train row in {columns}, and {near.across:,} nearly.")
     if near.train:
         found.append(
             f"{exact.train:,} train rows repeat another, {exact.disagree:,} of them with another target; nearly: "

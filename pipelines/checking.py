@@ -53,6 +53,7 @@ def check_submission(job: Job, file: Path) -> list[str]:
 
 def _linted(job: Job, file: Path, sample: pd.DataFrame) -> Linted:
     try:
-        return lint(file.read_bytes(), str(file), sample, job.competition.layout, job.competition.schema)
+        ours = job.home.submissions.resolve() in file.resolve().parents
+        return lint(file.read_bytes(), str(file), sample, job.competition.layout, job.competition.schema, ours=ours)
     except OSError as error:
         raise StorageError(f"{file}: cannot be read: {error.strerror}") from error

@@ -15,6 +15,7 @@ from pipelines.artifacts import Scored, read_scored
 from pipelines.competition import Competition, find
 from pipelines.runs import FinishedRun
 from pipelines.scoring import decided_oof
+from pipelines.wording import shortened
 from submissions.paired import LEVEL, Paired, compare
 
 MOST_ROWS = 10  # that are shown where the runs disagree most
@@ -127,12 +128,8 @@ def _differing(found: Comparison) -> Table:
     a, b = found.a.params, found.b.params
     for name in sorted({*a, *b}):
         if a.get(name) != b.get(name):
-            table.add_row(name, *(_short(run.get(name, "-")) for run in (a, b)))
+            table.add_row(name, *(shortened(run.get(name, "-"), LONGEST) for run in (a, b)))
     return table
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 
 def _rows(found: Comparison) -> Table:

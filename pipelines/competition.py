@@ -47,6 +47,7 @@ METRICS: Mapping[type[Target], tuple[Metric, ...]] = {
     Flags: (metrics.FLAG_LOG_LOSS, metrics.ROC_AUC, metrics.AVERAGE_PRECISION, metrics.F1_MACRO),
     Shares: (metrics.DIVERGENCE,),
 }
+OF_LABELS = (metrics.ACCURACY, metrics.F1, metrics.F1_MACRO, metrics.KAPPA)
 DECLARATION_ERRORS = (SyntaxError, ImportError, NameError, AttributeError, TypeError, ValueError)  # of who writes one
 
 
@@ -119,6 +120,10 @@ class Competition:
             self.thresholds.rule(self.schema.target)
             if not isinstance(self.layout, Labels):
                 raise ValueError(f"thresholds make labels of probabilities, but {self.layout} asks for no labels")
+            if self.metric in metrics.METRICS.values() and self.metric not in OF_LABELS:
+                raise ValueError(f"thresholds are tuned for a metric of labels, but got {self.metric.name}")
+        if self.split.column in self.schema.target.columns:
+            raise ValueError(f"a split's column tells folds, but {self.split.column} is predicted")
         for column in filter(None, (self.split.group, self.split.time)):
             if column not in self.schema.names:
                 raise ValueError(f"a split's group and time are columns of the schema, but got {column!r}")

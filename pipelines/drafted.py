@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module, invalidate_caches
+from importlib import invalidate_caches
 from pathlib import Path
 
 from rich.table import Table
@@ -14,14 +14,14 @@ from rich.table import Table
 from data.errors import BadDataError, PodiumError, UsageError
 from data.files import beside
 from pipelines import stages
-from pipelines.competition import FOLDER, names
+from pipelines.competition import FOLDER, find, names
 from pipelines.drafting import draft
-from pipelines.facts import Use
 from pipelines.guessing import Guess, guess
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
-from pipelines.undeclared import Undeclared
 from pipelines.planning import Plan, plan
+from pipelines.undeclared import Undeclared
+from pipelines.wording import listed
 
 TARGET_OF_MAKE = re.compile(r"^([a-z_]+):", re.MULTILINE)
 MOST_NAMED = 6  # columns in a cell of the table
@@ -67,13 +67,23 @@ def ask(files: Undeclared, asked: Asked, prompt: Prompt) -> Asked:
     """Asks a person what the files do not say for certain; the guess is the answer to Enter."""
     if files.lines:
         return asked
-    guessed = guess(files, asked.target, asked.id)
+    try:
+        guessed = guess(files, asked.target, asked.id)
+    except UsageError as error:
+        if asked.target is not None or not files.test:
+            raise
+        print(error)
+        only = [str(name) for name in files.tables[files.train] if name not in files.tables[files.test]]
+        if not only:
+            raise
+        told = _choice(prompt, f"which column is predicted ({', '.join(only[:20])})", only[-1], only)
+        return ask(files, replace(asked, target=told), prompt)
     if asked.target is None and len(guessed.targets) == 1:
         columns = list(map(str, files.tables[files.train]))
         target = _choice(prompt, f"which column is predicted ({', '.join(columns[:20])})", guessed.targets[0], columns)
         asked = replace(asked, target=target if target != guessed.targets[0] else None)
     if asked.id is None and guessed.id in guessed.train:
-        columns = list(map(str, files.tables[files.train]))
+        columns = [str(name) for name in files.tables[files.train] if name not in (asked.target, *guessed.targets)]
         own = _choice(prompt, "which column names a row", guessed.id, columns)
         asked = replace(asked, id=own if own != guessed.id else None)
     return asked
@@ -91,17 +101,19 @@ def write(name: str, slug: str, files: Undeclared, asked: Asked, home: Home) -> 
     """Writes the declaration, and reads the files by it.
 
     Raises:
-        UsageError: nobody can tell what is predicted.
+        UsageError: nobody can tell what is predicted, or what was drafted is no declaration; what was there stays.
         PodiumError: the files do not fit what was guessed of them; the declaration stays, to be mended.
     """
     found = guess(files, asked.target, asked.id)
     planned = plan(found)
     path = FOLDER / f"{name}.py"
-    source = draft(slug, found, planned)
-    with beside(path) as part:
-        part.write_text(source)
-    invalidate_caches()
-    import_module(f"pipelines.competitions.{name}")
+    before = path.read_text() if path.is_file() else None
+    _place(path, draft(slug, found, planned))
+    try:
+        find(name)
+    except UsageError:  # what cannot even be read is nobody's to mend
+        path.unlink() if before is None else _place(path, before)
+        raise
     job = Job(name=name, home=home)
     try:
         tables = stages.read(job, stages.locate(job))
@@ -110,6 +122,12 @@ def write(name: str, slug: str, files: Undeclared, asked: Asked, home: Home) -> 
         raise PodiumError(f"written: {path}, but its files do not fit it: {error.faults[0]}{more}") from error
     shape = f"{len(tables.train):,} train, {len(tables.test):,} test"
     return Drafted(path=path, table=_table(found, planned, job, shape), notes=found.notes)
+
+
+def _place(path: Path, source: str) -> None:
+    with beside(path) as part:
+        part.write_text(source)
+    invalidate_caches()
 
 
 def _table(found: Guess, planned: Plan, job: Job, shape: str) -> Table:
@@ -121,8 +139,8 @@ def _table(found: Guess, planned: Plan, job: Job, shape: str) -> Table:
     table.add_row("files", found.files.place)
     table.add_row("rows", shape)
     table.add_row("id", found.id if found.counted_from is None else f"counted from {found.counted_from}")
-    classes = f" ({_some(list(map(str, found.classes)))})" if found.classes else ""
-    table.add_row("predicted", f"{_some(list(found.targets))}: {found.kind.value}{classes}")
+    classes = f" ({listed(list(map(str, found.classes)), MOST_NAMED)})" if found.classes else ""
+    table.add_row("predicted", f"{listed(list(found.targets), MOST_NAMED)}: {found.kind.value}{classes}")
     table.add_row("scored by", f"{competition.metric.name}, written as {type(competition.layout).__name__}")
     split = f"{found.folds} folds"
     split += (
@@ -130,19 +148,16 @@ def _table(found: Guess, planned: Plan, job: Job, shape: str) -> Table:
     )
     table.add_row("split", split)
     for use, columns in planned.blocks.items():
-        table.add_row(use, f"{len(columns)}: {_some(columns)}")
-    for what, told in (("dates", planned.dates), ("shared", (*planned.shared, *planned.first_words))):
+        table.add_row(use, f"{len(columns)}: {listed(columns, MOST_NAMED)}")
+    beside: dict[str, Sequence[str]] = {
+        "dates": planned.dates,
+        "shared": (*planned.shared, *planned.first_words),
+        "text": (f"{planned.text}, by its {'characters' if planned.characters else 'words'}",) if planned.text else (),
+        "left out": planned.unread(found),
+        "in one file": found.ignored,
+    }
+    for what, told in beside.items():
         if told:
-            table.add_row(what, _some(list(told)))
-    if planned.text:
-        table.add_row("text", f"{planned.text}, by its {'characters' if planned.characters else 'words'}")
-    unused = [each.name for each in found.facts if each.use is Use.NOTHING and each.name != planned.text]
-    if unused and planned.has_table:
-        table.add_row("left out", _some(unused))
+            table.add_row(what, listed(told, MOST_NAMED))
     table.add_row("networks", ", ".join(competition.candidates))
     return table
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more

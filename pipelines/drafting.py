@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import PurePath
+from textwrap import wrap
 
 from optuna.distributions import BaseDistribution
 
@@ -17,8 +18,11 @@ from pipelines.adopting import declaration
 from pipelines.facts import Facts, Use
 from pipelines.guessing import LABEL, TEXT, Guess, Kind, missing_texts
 from pipelines.planning import Plan, dates_of, space_of, table_config, text_config
+from pipelines.wording import listed, shortened
 
 SEVERAL = 4  # columns that are declared alike, from which they are declared together
+WIDTH = 120  # of a line
+LONGEST = 30  # characters of a name in the first line
 MOST_CHARACTERS = 30  # of a column's longest text, up to which the draft says that none is longer
 TARGETS = {Kind.REGRESSION: "Number", Kind.MULTILABEL: "Flags", Kind.SHARES: "Shares"}
 MODULES = {  # where the names of a declaration come from
@@ -57,15 +61,15 @@ OTHERS = ("pandas as", "optuna.distributions", "pandera.pandas")
 def draft(slug: str, found: Guess, planned: Plan) -> str:
     """The source of the declaration."""
     body = "\n\n".join(filter(None, [_reading(found), _constants(found, planned), _competition(slug, found, planned)]))
-    told = f"{found.kind.value} of {', '.join(found.targets)}"
-    title = slug.replace("-", " ").capitalize()
+    told = f"{found.kind.value} of {shortened(listed(found.targets), LONGEST)}".replace("\\", "/").replace('"', "'")
+    title = shortened(slug.replace("-", " ").capitalize(), LONGEST)
     head = f'"""{title}: {told}. Drafted from {PurePath(found.files.place).name}: check what is marked `guessed`."""'
     return formatted(f"{head}\n\nfrom __future__ import annotations\n\n{_imports(body)}\n\n{body}\n")
 
 
 def formatted(source: str) -> str:
     """A source as this house writes it."""
-    command = [sys.executable, "-m", "ruff", "format", "--line-length", "120", "-"]
+    command = [sys.executable, "-m", "ruff", "format", "--line-length", str(WIDTH), "-"]
     return subprocess.run(command, input=source, capture_output=True, text=True, check=True).stdout
 
 
@@ -127,15 +131,15 @@ def _competition(slug: str, found: Guess, planned: Plan) -> str:
         own = _text_recipe(found, planned) if planned.has_table else None
         candidates.append(_candidate("gru", text_config(found, planned), own))
     metric, why = _metric(found)
-    out = [each.name for each in found.facts if each.use is Use.NOTHING and each.name != planned.text]
-    notes = [*found.notes, *([f"left out: {', '.join(out)}"] if out and planned.has_table else [])]
+    out = planned.unread(found)
+    notes = [*found.notes, *([f"left out: {', '.join(out)}"] if out else [])]
     lines = [
-        *(f"# guessed: {note}" for note in notes),
+        *(line for note in notes for line in _comment(note)),
         "COMPETITION = Competition(",
         f"slug={slug!r},",
         f"schema={_schema(found)},",
         _labelled(found),
-        f"split={_split(found)},",
+        f"split={_split(found)},{_why_split(found)}",
         f"metric={metric},  # guessed{why}",
         f"recipe={recipe},",
         f"candidates={{{' '.join(candidates)}}},",
@@ -145,6 +149,11 @@ def _competition(slug: str, found: Guess, planned: Plan) -> str:
         ")",
     ]
     return "\n".join(filter(None, lines))
+
+
+def _comment(note: str) -> list[str]:
+    """Lines of a comment."""
+    return wrap(note, WIDTH, initial_indent="# guessed: ", subsequent_indent="#     ", break_long_words=False)
 
 
 def _schema(found: Guess) -> str:
@@ -232,6 +241,12 @@ def _split(found: Guess) -> str:
     if found.group:
         return f"Split(folds={found.folds}, group={found.group!r})"
     return f"Split(folds={found.folds}{f', time={found.time!r}' if found.time else ''})"
+
+
+def _why_split(found: Guess) -> str:
+    if found.group:
+        return f"  # guessed: rows of one {shortened(found.group, LONGEST)} are kin"
+    return "  # guessed: the test file is later than the train file" if found.time else ""
 
 
 def _metric(found: Guess) -> tuple[str, str]:

@@ -14,12 +14,17 @@ from scipy.stats import skew
 
 from data.splits import in_order
 
-MISSING = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "none", "?", "-", "#N/A", "missing")
+MISSING = (
+    *("NA", "N/A", "n/a", "N.A.", "NaN", "nan", "NAN", "NULL", "Null", "null", "None", "none", "?", "-", "#N/A"),
+    *("missing", "Missing"),
+)
 WHOLE = r"[+-]?\d{1,18}"
 CODE = r"0\d+"  # a number with a zero before it is a name
-DATE = re.compile(
-    r"(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})([ T]\d{1,2}:\d{2}.*)?|\d{1,2}[- ][A-Za-z]{3,9}[- ,]+\d{2,4}.*"
+DATE = re.compile(  # with points, the last number has two digits at least: that of a version has one
+    r"(?!\d+\.\d+\.\d$)(\d{1,4})[-/.](\d{1,2})[-/.](\d{1,4})([ T]\d{1,2}:\d{2}.*)?"
+    r"|\d{1,2}[- ][A-Za-z]{3,9}[- ,]+\d{2,4}.*"
 )
+MOSTLY = 0.9  # of the cells, that are numbers, where the others are likely a mistake
 LOOKED_AT = 1_000  # distinct cells, for what a date is
 MONTHS = 12
 FEW, FEW_NUMBERS = 30, 6  # distinct values of a category
@@ -59,6 +64,8 @@ class Facts:
         date: whether the texts are dates.
         day_first: whether their first number is the day.
         sortable: whether the order of the texts is that of the dates.
+        odd: a cell that is no number, where nearly all are.
+        odds: how many are none.
     """
 
     name: str
@@ -76,6 +83,8 @@ class Facts:
     date: bool = False
     day_first: bool = False
     sortable: bool = False
+    odd: str = ""
+    odds: int = 0
 
     @property
     def use(self) -> Use:
@@ -103,35 +112,47 @@ class Facts:
 
 
 def facts_of(cells: pd.Series) -> Facts:
-    """The facts of a column whose every cell is text, of all files that have it."""
-    text = cells.str.strip()
-    empty = bool((text == "").any())
-    filled = text[text != ""]
+    """The facts of a column whose every cell is text, of all files that have it.
+
+    Blanks around a number do not count, as they do not when it is read; around a text they do.
+    """
+    trimmed = _counted(cells.str.strip())
+    number = _number(*trimmed)
+    if isinstance(number, Facts):
+        return number
+    base, filled = _counted(cells)
+    words = [len(value.split()) for value in filled]
+    longest = int(cells.str.len().max()) if len(cells) else 0
+    values = [str(value) for value in filled.unique()]
+    mean = float(np.mean(words)) if words else 0.0
+    return replace(base, words=mean, longest=longest, odd=number[0], odds=len(number), **_dates(values))
+
+
+def _counted(cells: pd.Series) -> tuple[Facts, pd.Series]:
+    """The facts of any column, and its cells that are not empty."""
+    filled = cells[cells != ""]
     count = filled.value_counts()
     values = [str(value) for value in count.index]
-    base = Facts(
+    facts = Facts(
         name=str(cells.name),
         kind=str,
-        nullable=empty,
+        nullable=len(filled) < len(cells),
         values=tuple(sorted(values)) if len(values) <= FEW else (),
         distinct=len(values),
         rows=len(filled),
         shared=float(count[count > 1].sum() / max(1, len(filled))),
     )
-    found = _number(base, filled)
-    if found is not None:
-        return found
-    words = [len(value.split()) for value in filled]
-    longest = int(text.str.len().max()) if len(text) else 0
-    return replace(base, words=float(np.mean(words)) if words else 0.0, longest=longest, **_dates(values))
+    return facts, filled
 
 
-def _number(base: Facts, filled: pd.Series) -> Facts | None:
-    """The facts of a column of numbers; None where it is none."""
+def _number(base: Facts, filled: pd.Series) -> Facts | list[str]:
+    """The facts of a column of numbers; where it is none, the cells that keep it from that, [""] where most do."""
     said = filled.isin(MISSING)
     numbers = pd.to_numeric(filled[~said], errors="coerce")
-    if not len(numbers) or not np.isfinite(numbers).all() or filled.str.fullmatch(CODE).any():
-        return None
+    wrong = ~np.isfinite(numbers.to_numpy())
+    if not len(numbers) or wrong.any() or filled.str.fullmatch(CODE).any():
+        few = 0 < wrong.sum() < (1 - MOSTLY) * len(numbers)
+        return list(map(str, filled[~said][wrong])) if few else [""]
     missing = frozenset(map(str, filled[said]))
     nullable = base.nullable or bool(missing)
     whole = bool(filled[~said].str.fullmatch(WHOLE).all())

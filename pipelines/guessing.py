@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from data.errors import UsageError
+from data.labelled import Labelled
 from data.splits import Split
 from pipelines.facts import MISSING, Facts, Use, facts_of
 from pipelines.undeclared import Undeclared
@@ -18,11 +19,14 @@ from pipelines.undeclared import Undeclared
 TARGETS = ("target", "label", "class", "outcome", "y", "saleprice", "price", "survived", "category", "species")
 IDS = re.compile(r"(?i:(row_?|_)?(id|index)|.*_id)|.*[a-z]I[dD]")
 GROUPS = re.compile(r"(?i:.*(_id|group|subject|patient|household|family))|.*[a-z]I[dD]")
+AMOUNT = re.compile(r"^\W*\d[\d.,]*\W*\w?$")  # a number as people write it
 MOST_CLASSES = 30  # that whole numbers can be
 MOST_RARE = 10  # classes that whole numbers can be where some are rarer than the folds
 LEAST_ROWS = 5  # of each class, where there are five folds
 FOLDS = 5
 LABEL, TEXT = "Label", "Text"  # columns of a table made of lines
+RARE = 0.1  # share of the rows of a class that accuracy hardly sees
+MOST_KIN = 20  # rows of a value, in the mean, where no test rows tell whether they are kin
 REPEATED = 0.05  # of the test rows that repeat train rows, from which their labels are taken over
 AGREED = 0.9  # of the repeated train rows, that have the label of the others
 TAIL = 1.0  # skewness of a number from which its logarithm is predicted
@@ -59,7 +63,7 @@ class Guess:
         tail: whether the number has a long tail.
         least: 0 where no number is below it.
         facts: of the features.
-        ignored: other columns of the train file.
+        ignored: other columns, of the train file or the test file alone.
         group: the column whose equal values are kin.
         time: the column by whose order the rows are split.
         verbatim: whether test rows repeat train rows.
@@ -120,8 +124,12 @@ def guess(files: Undeclared, target: str | None = None, id: str | None = None) -
     for name in filter(None, (target, id)):
         if name not in train:
             raise UsageError(f"{files.train} has no column {name!r}: there are {', '.join(columns)}")
+    if id is not None and id == target:
+        raise UsageError(f"{id} cannot both name a row and be predicted")
     if not files.test:
         named = target or _likely_target(train)
+        if id == named:
+            raise UsageError(f"{id} cannot name a row, as it is predicted: say --target for another column")
         own = id or next(
             (name for name in columns if IDS.fullmatch(name) and train[name].is_unique and name != named), "Id"
         )
@@ -134,12 +142,17 @@ def _of_three(files: Undeclared, target: str | None, id: str | None) -> Guess:
     """What train, test and sample tell together."""
     train, test, sample = (files.tables[name] for name in (files.train, files.test, files.sample))
     only = [str(name) for name in train if name not in test]
-    own = id or str(sample.columns[0])
-    answers = [str(name) for name in sample.columns if name != own]
+    asked = list(map(str, sample.columns))
+    own = id or next((name for name in asked if name in test), asked[0])
+    answers = [name for name in asked if name != own]
+    _check_id(files, own, answers, test)
     if not only:
         raise UsageError(f"{files.train} has no column that {files.test} lacks: which is predicted?")
     targets: tuple[str, ...]
     if target is not None:
+        if target in test or target == own:
+            why = f"{files.test} has it, too" if target in test else "it names a row"
+            raise UsageError(f"{target} cannot be predicted, as {why}")
         targets = (target,)
     elif set(answers) <= set(only):
         targets = tuple(answers)
@@ -151,6 +164,9 @@ def _of_three(files: Undeclared, target: str | None, id: str | None) -> Guess:
             raise UsageError(f"which column is predicted: {', '.join(only)}? Say --target NAME")
         targets = (near[0],)
     found = _predicted(files, train, test, own, targets, answers)
+    if own in test and facts_of(test[own]).date:
+        note = f"{own} names a row and is a date, too: a copy of it as a column would tell the hour and the season"
+        found = replace(found, notes=(*found.notes, note))
     if own in test and own in train:
         return replace(found, apart=bool(test[own].isin(train[own]).any()))
     first = str((test if own in test else sample)[own].iloc[0])
@@ -164,11 +180,31 @@ def _of_three(files: Undeclared, target: str | None, id: str | None) -> Guess:
     return replace(found, counted_from=counted_from, notes=(*found.notes, note))
 
 
+def _check_id(files: Undeclared, own: str, answers: Sequence[str], test: pd.DataFrame) -> None:
+    """Refuses a sample that does not say what names a row, or what is predicted of it."""
+    if not own.strip():
+        raise UsageError(f"the column of {files.sample} that names a row has no name: write id before its first comma")
+    if not answers:
+        raise UsageError(
+            f"{files.sample} has no column beside {own!r}: it holds an id and what is asked for, with commas"
+        )
+    if own not in test:
+        other = next((str(name) for name in test if str(name).lower() == own.lower()), None)
+        if other is not None:
+            raise UsageError(f"{files.sample} says {own} where {files.test} says {other}: write it the same way in all")
+
+
 def _likely_target(train: pd.DataFrame) -> str:
-    """Of one labelled table: a usual name, else the last column."""
+    """Of one labelled table: a usual name, else the last column; a text is none where another column has few values."""
     columns = list(map(str, train))
     usual = {name.lower(): name for name in columns}
-    return next((usual[name] for name in TARGETS if name in usual), columns[-1])
+    named = next((usual[name] for name in TARGETS if name in usual), None)
+    if named is not None:
+        return named
+    if facts_of(train[columns[-1]]).use not in (Use.NOTHING, Use.WORDS, Use.SHARED):
+        return columns[-1]
+    uses = {name: facts_of(train[name]).use for name in columns}
+    return next((name for name in columns if uses[name] is Use.CATEGORY), columns[-1])
 
 
 def _predicted(
@@ -186,7 +222,8 @@ def _predicted(
     if not shared:
         raise UsageError(f"{files.train or files.place} has no column beside {', '.join(beside)}")
     facts = tuple(facts_of(train[name] if test is None else pd.concat([train[name], test[name]])) for name in shared)
-    ignored = () if test is None else tuple(str(n) for n in train if n not in {*beside, *shared})
+    others = [] if test is None else [*train, *test]
+    ignored = tuple(dict.fromkeys(str(n) for n in others if n not in {*beside, *shared}))
     base = Guess(
         files=files, train=train, test=test, id=own, kind=Kind.BINARY, targets=targets, facts=facts, ignored=ignored
     )
@@ -202,7 +239,8 @@ def _several(found: Guess) -> Guess:
     if numbers.ge(0).all(axis=None) and np.allclose(numbers.sum(axis=1), 1, atol=1e-3):
         return replace(found, kind=Kind.SHARES)
     raise UsageError(
-        f"{', '.join(found.targets)} are neither flags nor shares of a whole: say --target for one of them"
+        f"{', '.join(found.targets)} are neither flags nor shares of a whole; several numbers are predicted one by one:"
+        f" leave one of them in {found.files.train} and {found.files.sample}"
     )
 
 
@@ -211,8 +249,14 @@ def _single(found: Guess, target: Facts, answers: list[str] | None) -> Guess:
     (column,), asked = found.targets, answers or list(found.targets)
     if target.nullable or target.distinct < 2:
         what = "has empty cells" if target.nullable else "is the same in all rows"
-        raise UsageError(f"{column} {what}: say --target for the column that is predicted")
+        mend = "take their rows out" if target.nullable else "there is nothing to predict"
+        raise UsageError(f"{column} {what}: {mend}, or say --target for another column")
     counts = found.train[column].str.strip().value_counts()
+    if target.kind is str and target.distinct > MOST_CLASSES and counts.index.str.contains(AMOUNT, regex=True).all():
+        example = counts.index[0]
+        raise UsageError(
+            f"{column} holds {example!r}, which is no number as 1234.5 is: write it without commas and units"
+        )
     if len(asked) > 1:
         prefix = _prefix(asked, set(counts.index))
         if prefix is None:
@@ -223,7 +267,9 @@ def _single(found: Guess, target: Facts, answers: list[str] | None) -> Guess:
     cells = pd.Series(dtype=str) if answers is None else found.files.tables[found.files.sample][asked[0]]
     if _is_amount(target, counts, cells):
         return _number(found, target, answers)
-    is_share = not cells.isin(counts.index).all() and bool(pd.to_numeric(cells, errors="coerce").between(0, 1).all())
+    numbers = pd.to_numeric(cells, errors="coerce")
+    known = cells.isin(counts.index) | numbers.isin(pd.to_numeric(pd.Series(counts.index), errors="coerce"))
+    is_share = not known.all() and bool(numbers.between(0, 1).all())
     if is_share and target.kind is not int and len(counts) > 2:
         raise UsageError(f"{found.files.sample} asks for one share of {len(counts)} classes: say --target")
     answer = asked[0] if asked[0] != column else None
@@ -235,7 +281,7 @@ def _is_amount(target: Facts, counts: pd.Series, asked: pd.Series) -> bool:
     """Whether a target is how much of something, and not which: of its rows' values, and the sample's cells."""
     if target.kind is not int or target.distinct == 2:
         return target.kind is float and target.distinct > 2
-    rare = target.distinct > MOST_RARE and counts.min() < LEAST_ROWS
+    rare = counts.min() < (LEAST_ROWS if target.distinct > MOST_RARE else 2)
     return target.distinct > MOST_CLASSES or rare or bool((pd.to_numeric(asked, errors="coerce") % 1 > 0).any())
 
 
@@ -248,13 +294,15 @@ def _classes(found: Guess, target: Facts, labels: Sequence[str], counts: pd.Seri
         notes.append(
             f"{column} is {len(classes)} classes; where their order counts, KAPPA scores them, and Number predicts it"
         )
-    if least < LEAST_ROWS:
-        notes.append(f"a class of {column} stands in {least} rows: so few folds")
+    ordered = tuple(classes if found.a_column_each else sorted(classes))
+    if found.is_probability and not found.a_column_each and target.kind is str:
+        notes.append(f"the probability asked for is that of {ordered[1]!r}; turn the classes round for {ordered[0]!r}")
+    if not found.is_probability and least < RARE * counts.sum():
+        notes.append(f"{least:,} of {counts.sum():,} rows are {counts.idxmin()!r}: accuracy hardly sees them; F1 does")
     return replace(
         found,
         kind=Kind.BINARY if len(classes) == 2 else Kind.MULTICLASS,
-        classes=tuple(classes if found.a_column_each else sorted(classes)),
-        folds=min(FOLDS, max(2, least)),
+        classes=ordered,
         notes=tuple(notes),
     )
 
@@ -281,21 +329,54 @@ def _prefix(asked: Sequence[str], labels: set[str]) -> str | None:
 
 
 def _finished(found: Guess) -> Guess:
-    """With what the rows tell of each other: kin, time, repeated rows."""
-    group, time = _group(found), _time(found)
-    return replace(found, group=group, time=None if group else time, verbatim=_is_verbatim(found, group))
+    """With what the rows tell of each other: kin, time, repeated rows; and folds that the classes can fill."""
+    group = _group(found)
+    found = replace(found, group=group, verbatim=_is_verbatim(found, group))
+    found = _folded(found) if found.classes else found
+    odd = [
+        f"{each.name} is read as text: {each.odds:,} of its {each.rows:,} cells are no numbers, as {each.odd!r}"
+        for each in found.facts
+        if each.odd
+    ]
+    return replace(found, time=None if group else _time(found), notes=(*found.notes, *odd))
+
+
+def _folded(found: Guess) -> Guess:
+    """With as many folds as the rarest class can fill, of those rows that a cut into train and test leaves.
+
+    Raises:
+        UsageError: it cannot fill two.
+    """
+    labels = found.train[found.targets[0]].str.strip()
+    if found.test is None:
+        cut = Labelled(files=("any",), read=lambda files: found.train)  # noqa: ARG005
+        labels = labels[~cut.held_back(found.train, Split(group=found.group))]
+    counts = labels.value_counts().reindex(list(map(str, found.classes)), fill_value=0)
+    rarest, least = counts.idxmin(), int(counts.min())
+    if least < 2:
+        told = f"the class {rarest!r} of {found.targets[0]} stands in {least or 'no'} row{'s' * (least != 1)}"
+        raise UsageError(f"{told} to learn from: add rows of it, or take it out of the files")
+    if least >= FOLDS:
+        return found
+    note = f"the class {rarest!r} of {found.targets[0]} stands in {least} rows: so few folds"
+    return replace(found, folds=least, notes=(*found.notes, note))
 
 
 def _group(found: Guess) -> str | None:
     """A column whose values name kin: several rows have each, and the test rows have others than the train rows."""
     for facts in found.facts:
-        repeated = facts.distinct < 0.8 * facts.rows and facts.distinct >= 2 * FOLDS and not facts.nullable
+        several = found.train[facts.name].nunique() >= 2 * FOLDS and not facts.nullable
+        repeated = several and facts.distinct < 0.8 * facts.rows
         if facts.kind is float or facts.date or not repeated or not GROUPS.fullmatch(facts.name):
             continue
-        if found.test is None or not found.test[facts.name].isin(found.train[facts.name]).any():
+        if found.test is None:
+            if facts.rows <= MOST_KIN * facts.distinct:
+                return facts.name
+        elif not found.test[facts.name].isin(found.train[facts.name]).any():
             return facts.name
     alone = found.facts[0] if len(found.facts) == 1 else None
-    return alone.name if alone is not None and alone.kind is str and alone.shared > REPEATED else None
+    named = alone is not None and alone.kind is str and alone.use is not Use.CATEGORY
+    return alone.name if alone is not None and named and alone.shared > REPEATED else None
 
 
 def _time(found: Guess) -> str | None:

@@ -60,6 +60,12 @@ class Plan:
     shared: tuple[str, ...] = ()
     first_words: tuple[str, ...] = ()
 
+    def unread(self, found: Guess) -> list[str]:
+        """The columns that nothing is made of."""
+        read = {self.text, found.group, *self.dates, *self.shared, *self.first_words}
+        read.update(name for columns in self.blocks.values() for name in columns)
+        return [each.name for each in found.facts if each.name not in read]
+
     @property
     def has_table(self) -> bool:
         """Whether a network over a table is drafted."""
@@ -86,7 +92,8 @@ def plan(found: Guess) -> Plan:
     planned = Plan(text=long, blocks=blocks, dates=dates, shared=shared, first_words=first_words)
     if not planned.has_table:
         told = ", ".join(f"{each.name} ({each.distinct:,} values in {each.rows:,} rows)" for each in found.facts[:SOME])
-        raise UsageError(f"nothing to learn from is in {found.files.place}: {told}; write numbers without their units")
+        mend = "; write numbers without their units" if any(each.distinct for each in found.facts) else ""
+        raise UsageError(f"nothing to learn from is in {found.files.place}: {told}{mend}")
     return planned
 
 

@@ -26,7 +26,7 @@ def score_metrics(competition: Competition, tables: Tables, oof: np.ndarray) -> 
     by_fold = [metric.score(target[fold == number], oof[fold == number]) for number in range(competition.split.folds)]
     found = {
         "cv_score": metric.score(target, oof),
-        "cv_std": float(np.std(by_fold)),
+        "cv_std": float(np.nanstd(by_fold)),  # a fold of one class has no AUC
         f"cv_{usual.name}": usual_score,
         **{f"cv_score/fold-{number}": score for number, score in enumerate(by_fold)},
     }

@@ -69,7 +69,7 @@ def parcel(job: Job, tracker: Tracker, run: str | None, note: str) -> Parcel:
         raise RefusedError(f"{file} is older than {found.name}, which is said to have written it")
     schema, layout = job.competition.schema, job.competition.layout
     sample = stages.ingest(job).tables.sample
-    rows = len(lint(content, str(file), sample, layout, schema).frame)
+    rows = len(lint(content, str(file), sample, layout, schema, ours=True).frame)
     message = f"{found.tags['model']} cv={found.metrics['cv_score']:.4f} run={found.id[:8]}"
     if found.tags["git_commit"]:
         message += f" git={found.tags['git_commit'][:7]}"

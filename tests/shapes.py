@@ -90,6 +90,62 @@ def risk(generator: np.random.Generator) -> Shape:
     return Shape(files=files, says=("Probability()", "ROC_AUC", "ignored=('seen_later',)", "separator=';'"))
 
 
+def tickets(generator: np.random.Generator) -> Shape:
+    """Rows that share a ticket fare alike, a number that is mostly small, a column of many values, and an odd cell."""
+    rows = _base(generator)
+    ticket = generator.integers(100, size=len(rows))
+    luck = generator.normal(size=100)
+    rows["ticket"] = [f"A{number:03d}x" for number in ticket]
+    rows["fare"] = np.exp(2 * generator.normal(size=len(rows))).round(2)
+    rows["weight"] = np.where(
+        np.arange(len(rows)) == 7, "heavy", generator.integers(50, 90, size=len(rows)).astype(str)
+    )
+    rows["gone"] = (rows["area"] / 60 - 2 + 3 * luck[ticket] + generator.normal(size=len(rows)) > 0).astype(int)
+    return Shape(
+        files=_three(rows, ["gone"], _tests(gone=0)),
+        says=(
+            "Shared(['ticket']",
+            "COUNTS = ['fare']",
+            "weight is read as text: 1 of its 300 cells are no numbers, as 'heavy'",
+            "left out: weight",
+        ),
+    )
+
+
+def phrases(generator: np.random.Generator) -> Shape:
+    """Rows of the test file repeat rows of the train file; both count from 1; the day stands first in dates."""
+    rows = ROWS + TESTS
+    plot = generator.integers(80, size=rows)
+    says = np.array(["good", "bad"])[plot % 2]
+    days = pd.Series(pd.date_range("2024-01-01", periods=80))[plot].dt.strftime("%d/%m/%Y").to_numpy()
+    frame = pd.DataFrame({"Id": [*range(1, ROWS + 1), *range(1, TESTS + 1)], "plot": plot, "seen": days, "mood": says})
+    sample = pd.DataFrame({"Id": np.arange(1, TESTS + 1), "mood": "good"})
+    said = ("verbatim=True", "numbered_apart=True", "day_first=True", "Classes('mood', ('bad', 'good'))")
+    return Shape(files=_three(frame, ["mood"], sample), says=said)
+
+
+def churn(generator: np.random.Generator) -> Shape:
+    """A probability of one of two named classes; blanks around cells; a column that only the test file has."""
+    rows = _base(generator).assign(kind=lambda each: " " + each["kind"])
+    rows["status"] = np.where(rows["area"] > 120, "left", "stayed")
+    files = _three(rows, ["status"], _tests(status=0.5))
+    test = rows[ROWS:].drop(columns="status").assign(Usage="Public")
+    says = (
+        "Check.isin([' flat', ' house', ' hut'])",
+        "the probability asked for is that of 'stayed'",
+        "ignored=('Usage',)",
+    )
+    return Shape(files=files | {"test.csv": _csv(test)}, says=says)
+
+
+def fraud(generator: np.random.Generator) -> Shape:
+    """One table, of which a class has so few rows that the folds must be few."""
+    rows = _base(generator).drop(columns="Id")
+    rows["class"] = (np.arange(len(rows)) % 60 == 0).astype(int)
+    says = ("stands in 4 rows: so few folds", "Split(folds=4)", "rows are '1': accuracy hardly sees them; F1 does")
+    return Shape(files={"fraud.csv": _csv(rows)}, says=says)
+
+
 def outcomes(generator: np.random.Generator) -> Shape:
     """A column a class, each with something before it."""
     rows = _base(generator)
@@ -180,6 +236,10 @@ SHAPES: dict[str, Callable[[np.random.Generator], Shape]] = {
         pictures,
         crimes,
         exported,
+        tickets,
+        phrases,
+        churn,
+        fraud,
         moods,
         reviews,
         table,

@@ -17,7 +17,7 @@ from pipelines import stages
 from pipelines.__main__ import cli
 from pipelines.artifacts import OOF_PREDICTIONS
 from pipelines.blending import train_and_blend
-from pipelines.competition import find
+from pipelines.competition import FOLDER, find
 from pipelines.home import REPOSITORY
 from pipelines.job import Job
 from pipelines.tracking import Tracker
@@ -65,6 +65,20 @@ def test_runs_of_another_metric_are_not_ranked(run, two, home, monkeypatch):
     assert good.name not in out
     assert bad.name not in out
     assert Tracker(home.mlruns).champion(f"{NAME}-twin") == again.id
+
+
+def test_a_broken_declaration_keeps_no_other_from_the_leaderboard(run, home, tmp_path, monkeypatch):
+    for each in FOLDER.glob("*.py"):
+        (tmp_path / each.name).write_bytes(each.read_bytes())
+    (tmp_path / "broken.py").write_text("COMPETITION = (")
+    monkeypatch.setattr("pipelines.competition.FOLDER", tmp_path)
+    monkeypatch.setattr("pipelines.competitions.__path__", [str(tmp_path)])
+    code, out, err = run("leaderboard")
+    assert code == 0
+    assert "titanic" in out
+    assert "left out: " in err
+    assert "broken.py: SyntaxError" in err
+    assert run("leaderboard", "broken")[0] == 64
 
 
 def test_the_leaderboard_is_csv_and_a_page_too(run, two, tmp_path):

@@ -251,6 +251,14 @@ def test_numbers_of_any_scale_are_learned(loss, log):
     assert fit.weights["target_scale.mean"].shape == (3 * config.members, 1)
 
 
+def test_a_fold_that_the_metric_cannot_score_is_no_divergence():
+    folds = folds_of()
+    alike = replace(folds[0].valid, target=torch.zeros_like(folds[0].valid.target))
+    folds[0] = replace(folds[0], valid=alike)
+    with pytest.raises(DivergedError, match="roc_auc cannot score the rows of fold 0, as of one class"):
+        crossfit(folds, None, replace(CONFIG, monitor=None, epochs=2), 2, ROC_AUC)
+
+
 def test_each_network_measures_the_target_of_its_own_folds_train_rows():
     folds = retargeted(folds_of(rows=300), lambda x: x[:, 0])
     far = replace(folds[1].train, target=folds[1].train.target + 1000)

@@ -97,3 +97,12 @@ def test_agreement_is_of_labels_or_of_probabilities():
     shares = linted(SHARES, Probabilities()).answers
     assert agreement(shares, shares) == pytest.approx(1)
     assert agreement(shares, shares[:, ::-1]) < 0
+
+
+def test_what_a_run_has_written_may_answer_as_the_sample_does():
+    layout, schema = Labels(), SCHEMA
+    sample = layout.blank(IDS, schema).astype(str)
+    content = sample.to_csv(index=False).encode()
+    with pytest.raises(BadDataError, match="this is the sample file"):
+        lint(content, "mine.csv", sample, layout, schema)
+    assert lint(content, "mine.csv", sample, layout, schema, ours=True).frame.equals(sample)

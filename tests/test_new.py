@@ -17,8 +17,8 @@ from pipelines import drafted
 from pipelines.facts import Use, facts_of
 from pipelines.guessing import Kind, guess
 from pipelines.home import Home
-from pipelines.undeclared import Undeclared, look, roles
 from pipelines.planning import plan
+from pipelines.undeclared import Undeclared, look, roles
 from tests.checkout import copy_code
 from tests.shapes import SHAPES
 from tests.toy import write_zip
@@ -214,6 +214,69 @@ def test_whole_numbers_are_classes_where_the_sample_and_the_rows_let_them(target
     assert guess(tables(train, rows(30), rows(30)[["id"]].assign(y=cell))).kind is kind
 
 
+@pytest.mark.parametrize(
+    ("train", "sample", "asked", "told"),
+    [
+        ({"y": [0, 1]}, {"id": ["a"]}, {}, "sample_submission.csv has no column beside 'id'"),
+        ({"y": [0, 1]}, {"ID": ["a"], "y": [0]}, {}, "sample_submission.csv says ID where test.csv says id"),
+        ({"y": [0, 1]}, {"id": ["a"], "y": [0]}, {"target": "id"}, "id cannot be predicted, as test.csv has it, too"),
+        ({"y": [0, 1]}, {"id": ["a"], "y": [0]}, {"target": "y", "id": "y"}, "cannot both name a row and be predicted"),
+        ({"y": [f"1,{n}" for n in range(60)]}, {"id": ["a"], "y": ["1,5"]}, {}, "which is no number as 1234.5 is"),
+        ({"y": ["a", *"bc" * 29, "b"]}, {"id": ["a"], "y": ["b"]}, {}, "the class 'a' of y stands in 1 row to learn"),
+        (
+            {"a": [0.5, 2], "b": [1, 3]},
+            {"id": ["a"], "a": [0], "b": [0]},
+            {},
+            "several numbers are predicted one by one",
+        ),
+    ],
+)
+def test_files_that_do_not_say_what_is_predicted_are_told_in_a_line(train, sample, asked, told):
+    columns = {name: np.resize(values, 60) for name, values in train.items()}
+    with pytest.raises(UsageError, match=told) as error:
+        guess(tables(rows(60, **columns), rows(30), pd.DataFrame(sample)), **asked)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "target"),
+    [({"v1": ["ham", "spam"], "v2": ["call me now", "see you there"]}, "v1"), ({"a": [1, 2], "b": ["x", "y"]}, "b")],
+)
+def test_what_is_predicted_of_one_table_is_no_text(columns, target):
+    train = pd.DataFrame({name: np.resize(values, 60) for name, values in columns.items()}).astype(str)
+    if "v2" in train:
+        train["v2"] += [f" {number}" for number in range(60)]
+    alone = Undeclared(place="here", train="spam.csv", tables={"spam.csv": train}, lines={})
+    assert guess(alone).targets == (target,)
+
+
+def test_the_split_fits_what_the_rows_can_fill():
+    dated = {"when": [f"2024-01-0{1 + n // 20}" for n in range(60)], "y": [0, 1] * 30}
+    later = rows(30, when=["2024-02-01"] * 30)
+    sample = rows(30)[["id"]].assign(y=0)
+    assert guess(tables(rows(60, **dated), later, sample)).time is None  # three days are no five folds
+    few = {"patientId": np.arange(60) // 15, "y": [0, 1] * 30}
+    assert guess(tables(rows(60, **few), rows(30, patientId=9), sample)).group is None
+    many = {"patientId": np.arange(60) // 3, "y": [0, 1] * 30}
+    assert guess(tables(rows(60, **many), rows(30, patientId=99), sample)).group == "patientId"
+
+
+def test_files_in_a_folder_of_the_name_on_kaggle_are_those_that_are_read(run, home, monkeypatch, tmp_path):
+    monkeypatch.setattr(drafted, "FOLDER", tmp_path)
+    monkeypatch.setattr("pipelines.competition.FOLDER", tmp_path)
+    monkeypatch.setattr("pipelines.competitions.__path__", [str(tmp_path)])
+    folder = home.raw / "late-Shift"
+    folder.mkdir(parents=True)
+    for name, content in SHAPES["churn"](np.random.default_rng(0)).files.items():
+        (folder / name).write_bytes(content)
+    code, out, err = run("new", "late-Shift", "--yes")
+    assert code == 0, err
+    assert "SYNTHETIC" not in err
+    code, out, err = run("check", "late_shift")
+    assert code == 0, err
+    assert str(folder) in out
+
+
 def test_one_share_of_several_named_classes_is_asked_for():
     sample = rows(30)[["id"]].assign(y=0.5)
     with pytest.raises(UsageError, match=r"sample_submission.csv asks for one share of 3 classes: say --target"):
@@ -248,3 +311,30 @@ def test_in_a_terminal_it_asks_and_takes_the_guess_for_an_answer(tmp_path):
     asked = drafted.ask(files, drafted.Asked(), lambda question, default: next(said))
     assert (asked.target, asked.id) == ("a", None)
     assert drafted.ask(files, drafted.Asked(), lambda question, default: default) == drafted.Asked()
+
+
+def test_what_is_no_declaration_leaves_what_was_there(home, monkeypatch, tmp_path):
+    monkeypatch.setattr(drafted, "FOLDER", tmp_path)
+    monkeypatch.setattr("pipelines.competition.FOLDER", tmp_path)
+    monkeypatch.setattr("pipelines.competitions.__path__", [str(tmp_path)])
+    monkeypatch.setattr(drafted, "draft", lambda *_: "COMPETITION = (")
+    files = tables(rows(60, y=[0, 1] * 30), rows(30), rows(30)[["id"]].assign(y=0))
+    for name, before in (("older", "COMPETITION = 1"), ("newer", None)):
+        path = tmp_path / f"{name}.py"
+        if before is not None:
+            path.write_text(before)
+        with pytest.raises(UsageError, match=rf"{name}.py: SyntaxError"):
+            drafted.write(name, name, files, drafted.Asked(), home)
+        assert (path.read_text() if path.is_file() else None) == before
+
+
+def test_in_a_terminal_it_asks_what_is_predicted_where_nobody_can_guess():
+    files = tables(rows(60, a=np.arange(60) % 2, b=np.arange(60) % 3), rows(30), rows(30)[["id"]].assign(y=0))
+    questions = []
+
+    def prompt(question: str, default: str) -> str:
+        questions.append(question)
+        return "a" if "predicted" in question else default
+
+    assert drafted.ask(files, drafted.Asked(), prompt) == drafted.Asked(target="a")
+    assert questions[0] == "which column is predicted (a, b)"

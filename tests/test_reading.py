@@ -123,6 +123,11 @@ def test_a_quote_that_swallows_rows_is_named(raw, line):
     assert str(caught.value).startswith(line)
 
 
+def test_a_header_of_several_lines_is_told():
+    with pytest.raises(BadDataError, match=r"t.csv, row 1: a header of several lines"):
+        read_text(b'i,"f\nkm"\n1,2\n', "t.csv", ",")
+
+
 def test_all_faults_are_found_at_once_and_counted():
     raw = b"i,f\nx,y\n1,2\n3,z\n"
     schema = DataFrameSchema({"i": Column(int), "f": Column(float)})

@@ -112,6 +112,8 @@ def test_dates_become_numbers_that_come_round():
     assert found["when_year_cos"][0] == pytest.approx(found["when_year_cos"][3], abs=1e-3)
     later = dates.transform(pd.DataFrame({"when": ["2027-01-01"]}))
     assert later["when_days"].tolist() == [365]
+    far = Dates(["when"]).fit_transform(pd.DataFrame({"when": ["1600-01-01", "9999-12-31", "2026-01-01"]}))
+    assert far["when_days"].tolist() == [0, 3068036, 155594]
     hours = Dates(["when"]).fit_transform(pd.DataFrame({"when": ["2026-01-01 00:00", "2026-01-01 06:00"]}))
     assert hours["when_day_sin"].tolist() == pytest.approx([0, 1], abs=1e-6)
     april = Dates(["when"], day_first=True).fit_transform(pd.DataFrame({"when": ["1/4/2026", "3/4/2026"]}))
