@@ -12,6 +12,7 @@ from pipelines.card_alone import FOLDS, alone, auc_luck, rank_luck
 from pipelines.card_codes import Coded
 
 SUSPECT = 0.95  # AUC or correlation of a column alone, from which it is likely made after the target, or of it
+CERTAIN = 0.998  # AUC of one class of several, which an honest column may tell well
 ORDER = {False: 0.65, True: 0.3}  # AUC or correlation of an id or an order, which should tell nothing; by rank
 
 
@@ -38,7 +39,7 @@ class Tells:
     @property
     def suspects(self) -> list[str]:
         """The columns that tell too much, be it of one class."""
-        return [name for name in self.alone if self.best[name] >= SUSPECT]
+        return [name for name, score in self.alone.items() if score >= SUSPECT or self.best[name] >= CERTAIN]
 
     @property
     def orders(self) -> list[str]:
