@@ -16,7 +16,8 @@ from data.files import beside
 from pipelines import stages
 from pipelines.competition import FOLDER, find, names
 from pipelines.drafting import draft
-from pipelines.guessing import Guess, guess
+from pipelines.guess import Guess
+from pipelines.guessing import guess
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from pipelines.planning import Plan, plan

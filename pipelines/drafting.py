@@ -16,7 +16,8 @@ from data.schema import SAMPLE_NAMES
 from models.config import Config
 from pipelines.adopting import declaration
 from pipelines.facts import Facts, Use
-from pipelines.guessing import LABEL, TEXT, Guess, Kind, missing_texts
+from pipelines.guess import Guess, Kind, missing_texts
+from pipelines.guessing import LABEL, TEXT
 from pipelines.planning import Plan, dates_of, space_of, table_config, text_config
 from pipelines.wording import listed, shortened
 

@@ -4,104 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from data.errors import UsageError
-from data.labelled import Labelled
-from data.splits import Split
-from pipelines.facts import MISSING, Facts, Use, facts_of
+from pipelines.facts import Facts, Use, facts_of
+from pipelines.guess import Guess, Kind
+from pipelines.relations import related
 from pipelines.undeclared import Undeclared
 
 TARGETS = ("target", "label", "class", "outcome", "y", "saleprice", "price", "survived", "category", "species")
 IDS = re.compile(r"(?i:(row_?|_)?(id|index)|.*_id)|.*[a-z]I[dD]")
-GROUPS = re.compile(r"(?i:.*(_id|group|subject|patient|household|family))|.*[a-z]I[dD]")
 AMOUNT = re.compile(r"^\W*\d[\d.,]*\W*\w?$")  # a number as people write it
 MOST_CLASSES = 30  # that whole numbers can be
 MOST_RARE = 10  # classes that whole numbers can be where some are rarer than the folds
 LEAST_ROWS = 5  # of each class, where there are five folds
-FOLDS = 5
 LABEL, TEXT = "Label", "Text"  # columns of a table made of lines
 RARE = 0.1  # share of the rows of a class that accuracy hardly sees
-MOST_KIN = 20  # rows of a value, in the mean, where no test rows tell whether they are kin
-REPEATED = 0.05  # of the test rows that repeat train rows, from which their labels are taken over
-AGREED = 0.9  # of the repeated train rows, that have the label of the others
 TAIL = 1.0  # skewness of a number from which its logarithm is predicted
-
-
-class Kind(StrEnum):
-    """What is predicted."""
-
-    BINARY = "binary"
-    MULTICLASS = "multiclass"
-    REGRESSION = "regression"
-    MULTILABEL = "multilabel"
-    SHARES = "shares"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guess:
-    """What a declaration says.
-
-    Attributes:
-        files: the files.
-        train: the train rows, every cell as text.
-        test: the test rows; None where one labelled table is all there is.
-        id: the column; "Id" where there is none, and rows are counted.
-        counted_from: the first number, where they are.
-        apart: whether train and test count their ids apart.
-        kind: what is predicted.
-        targets: its columns.
-        answer: the sample's name of the one target column.
-        classes: the labels, as int or str.
-        prefix: before each class in the sample's columns.
-        is_probability: whether the sample asks for probabilities.
-        a_column_each: whether it asks for one of each class.
-        tail: whether the number has a long tail.
-        least: 0 where no number is below it.
-        facts: of the features.
-        ignored: other columns, of the train file or the test file alone.
-        group: the column whose equal values are kin.
-        time: the column by whose order the rows are split.
-        verbatim: whether test rows repeat train rows.
-        folds: at most as many as the rarest class has rows.
-        notes: what to look at, a line each.
-    """
-
-    files: Undeclared
-    train: pd.DataFrame
-    test: pd.DataFrame | None
-    id: str
-    counted_from: int | None = None
-    apart: bool = False
-    kind: Kind
-    targets: tuple[str, ...]
-    answer: str | None = None
-    classes: tuple[int | str, ...] = ()
-    prefix: str = ""
-    is_probability: bool = False
-    a_column_each: bool = False
-    tail: bool = False
-    least: float | None = None
-    facts: tuple[Facts, ...]
-    ignored: tuple[str, ...] = ()
-    group: str | None = None
-    time: str | None = None
-    verbatim: bool = False
-    folds: int = FOLDS
-    notes: tuple[str, ...] = field(default=())
-
-    @property
-    def texts(self) -> list[Facts]:
-        """The columns that are more than names, the longest texts first."""
-        return sorted((each for each in self.facts if each.is_text), key=lambda each: -each.words)
-
-    def of(self, *uses: Use) -> list[str]:
-        """The columns of some uses."""
-        return [each.name for each in self.facts if each.use in uses and each.name != self.group]
 
 
 def guess(files: Undeclared, target: str | None = None, id: str | None = None) -> Guess:
@@ -118,7 +40,7 @@ def guess(files: Undeclared, target: str | None = None, id: str | None = None) -
     if files.lines:
         rows = [(line, name.rpartition(".")[0]) for name, lines in files.lines.items() for line in lines]
         train = pd.DataFrame(rows, columns=[TEXT, LABEL], dtype=str)
-        return _finished(_predicted(files, train, None, "Id", (LABEL,), None))
+        return related(_predicted(files, train, None, "Id", (LABEL,), None))
     train = files.tables[files.train]
     columns = list(map(str, train))
     for name in filter(None, (target, id)):
@@ -133,9 +55,9 @@ def guess(files: Undeclared, target: str | None = None, id: str | None = None) -
         own = id or next(
             (name for name in columns if IDS.fullmatch(name) and train[name].is_unique and name != named), "Id"
         )
-        found = _finished(_predicted(files, train, None, own, (named,), None))
+        found = related(_predicted(files, train, None, own, (named,), None))
         return found if target else replace(found, notes=(f"{named} is what is predicted", *found.notes))
-    return _finished(_of_three(files, target, id))
+    return related(_of_three(files, target, id))
 
 
 def _of_three(files: Undeclared, target: str | None, id: str | None) -> Guess:
@@ -326,91 +248,3 @@ def _prefix(asked: Sequence[str], labels: set[str]) -> str | None:
         if asked[0].endswith(label) and {name.removeprefix(prefix) for name in asked} == labels:
             return prefix
     return None
-
-
-def _finished(found: Guess) -> Guess:
-    """With what the rows tell of each other: kin, time, repeated rows; and folds that the classes can fill."""
-    group = _group(found)
-    found = replace(found, group=group, verbatim=_is_verbatim(found, group))
-    found = _folded(found) if found.classes else found
-    odd = [
-        f"{each.name} is read as text: {each.odds:,} of its {each.rows:,} cells are no numbers, as {each.odd!r}"
-        for each in found.facts
-        if each.odd
-    ]
-    return replace(found, time=None if group else _time(found), notes=(*found.notes, *odd))
-
-
-def _folded(found: Guess) -> Guess:
-    """With as many folds as the rarest class can fill, of those rows that a cut into train and test leaves.
-
-    Raises:
-        UsageError: it cannot fill two.
-    """
-    labels = found.train[found.targets[0]].str.strip()
-    if found.test is None:
-        cut = Labelled(files=("any",), read=lambda files: found.train)  # noqa: ARG005
-        labels = labels[~cut.held_back(found.train, Split(group=found.group))]
-    counts = labels.value_counts().reindex(list(map(str, found.classes)), fill_value=0)
-    rarest, least = counts.idxmin(), int(counts.min())
-    if least < 2:
-        told = f"the class {rarest!r} of {found.targets[0]} stands in {least or 'no'} row{'s' * (least != 1)}"
-        raise UsageError(f"{told} to learn from: add rows of it, or take it out of the files")
-    if least >= FOLDS:
-        return found
-    note = f"the class {rarest!r} of {found.targets[0]} stands in {least} rows: so few folds"
-    return replace(found, folds=least, notes=(*found.notes, note))
-
-
-def _group(found: Guess) -> str | None:
-    """A column whose values name kin: several rows have each, and the test rows have others than the train rows."""
-    for facts in found.facts:
-        several = found.train[facts.name].nunique() >= 2 * FOLDS and not facts.nullable
-        repeated = several and facts.distinct < 0.8 * facts.rows
-        if facts.kind is float or facts.date or not repeated or not GROUPS.fullmatch(facts.name):
-            continue
-        if found.test is None:
-            if facts.rows <= MOST_KIN * facts.distinct:
-                return facts.name
-        elif not found.test[facts.name].isin(found.train[facts.name]).any():
-            return facts.name
-    alone = found.facts[0] if len(found.facts) == 1 else None
-    named = alone is not None and alone.kind is str and alone.use is not Use.CATEGORY
-    return alone.name if alone is not None and named and alone.shared > REPEATED else None
-
-
-def _time(found: Guess) -> str | None:
-    """A column of dates after all of which in the train file those of the test file come."""
-    dates = [each for each in found.facts if each.date and each.sortable and not each.nullable]
-    if found.test is None or len(dates) != 1:
-        return None
-    name = dates[0].name
-    if found.test[name].min() < found.train[name].max():
-        return None
-    try:
-        Split(folds=found.folds, time=name).assign(np.zeros(len(found.train)), found.train)
-    except ValueError:  # too few times, or too many rows of one
-        return None
-    return name
-
-
-def _is_verbatim(found: Guess, group: str | None) -> bool:
-    """Whether test rows repeat train rows, in all columns but the group's, whose labels agree."""
-    names = [each.name for each in found.facts if each.name != group]
-    if found.test is None or found.kind not in (Kind.BINARY, Kind.MULTICLASS) or not names:
-        return False
-    labels = found.train[found.targets[0]]
-    keys, asked = (pd.util.hash_pandas_object(rows[names], index=False) for rows in (found.train, found.test))
-    if asked.isin(keys).mean() < REPEATED:
-        return False
-    several = keys.duplicated(keep=False)
-    if not several.any():
-        return True
-    usual = labels[several].groupby(keys[several]).transform(lambda each: each.mode().iloc[0])
-    return bool((usual == labels[several]).mean() > AGREED)
-
-
-def missing_texts(found: Guess) -> tuple[str, ...]:
-    """The texts that say in columns of numbers that a cell is empty."""
-    said = {text for facts in found.facts for text in facts.missing}
-    return tuple(text for text in MISSING if text in said)

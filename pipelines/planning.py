@@ -20,7 +20,7 @@ from models.mlp import MLPConfig
 from models.recurrence import Cell
 from models.rnn import RNNConfig
 from pipelines.facts import Facts, Use
-from pipelines.guessing import Guess, Kind
+from pipelines.guess import Guess, Kind
 
 SMALL, LARGE = 3_000, 20_000  # rows of a table from which networks are wider
 LONG_TEXT = 8.0  # words, in the mean, from which a network of its own reads a text beside the other columns

@@ -15,7 +15,8 @@ import pytest
 from data.errors import BadDataError, UsageError
 from pipelines import drafted
 from pipelines.facts import Use, facts_of
-from pipelines.guessing import Kind, guess
+from pipelines.guess import Kind
+from pipelines.guessing import guess
 from pipelines.home import Home
 from pipelines.planning import plan
 from pipelines.undeclared import Undeclared, look, roles
