@@ -23,7 +23,7 @@ from pipelines.wording import listed, shortened
 
 SEVERAL = 4  # columns that are declared alike, from which they are declared together
 WIDTH = 120  # of a line
-LONGEST = 30  # characters of a name in the first line
+LONGEST = 40  # characters of columns in the first line
 MOST_CHARACTERS = 30  # of a column's longest text, up to which the draft says that none is longer
 TARGETS = {Kind.REGRESSION: "Number", Kind.MULTILABEL: "Flags", Kind.SHARES: "Shares"}
 MODULES = {  # where the names of a declaration come from
@@ -62,9 +62,10 @@ OTHERS = ("pandas as", "optuna.distributions", "pandera.pandas")
 def draft(slug: str, found: Guess, planned: Plan) -> str:
     """The source of the declaration."""
     body = "\n\n".join(filter(None, [_reading(found), _constants(found, planned), _competition(slug, found, planned)]))
-    told = f"{found.kind.value} of {shortened(listed(found.targets), LONGEST)}".replace("\\", "/").replace('"', "'")
-    title = shortened(slug.replace("-", " ").capitalize(), LONGEST)
-    head = f'"""{title}: {told}. Drafted from {PurePath(found.files.place).name}: check what is marked `guessed`."""'
+    title, targets = slug.replace("-", " ").capitalize(), shortened(listed(found.targets), LONGEST)
+    place = PurePath(found.files.place).name
+    told = f"{title}: {found.kind.value} of {targets}.\n\nDrafted from {place}: check what is marked `guessed`.\n"
+    head = '"""' + told.replace("\\", "\\\\").replace('"', "'") + '"""'
     return formatted(f"{head}\n\nfrom __future__ import annotations\n\n{_imports(body)}\n\n{body}\n")
 
 

@@ -22,7 +22,7 @@ MOST_CLASSES = 30  # that whole numbers can be
 MOST_RARE = 10  # classes that whole numbers can be where some are rarer than the folds
 LEAST_ROWS = 5  # of each class, where there are five folds
 LABEL, TEXT = "Label", "Text"  # columns of a table made of lines
-RARE = 0.1  # share of the rows of a class that accuracy hardly sees
+RARE = 0.1  # share of the rows of one of two classes that accuracy hardly sees
 TAIL = 1.0  # skewness of a number from which its logarithm is predicted
 
 
@@ -219,7 +219,7 @@ def _classes(found: Guess, target: Facts, labels: Sequence[str], counts: pd.Seri
     ordered = tuple(classes if found.a_column_each else sorted(classes))
     if found.is_probability and not found.a_column_each and target.kind is str:
         notes.append(f"the probability asked for is that of {ordered[1]!r}; turn the classes round for {ordered[0]!r}")
-    if not found.is_probability and least < RARE * counts.sum():
+    if len(classes) == 2 and not found.is_probability and least < RARE * counts.sum():
         notes.append(f"{least:,} of {counts.sum():,} rows are {counts.idxmin()!r}: accuracy hardly sees them; F1 does")
     return replace(
         found,
