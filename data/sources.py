@@ -86,7 +86,8 @@ def locate(
     look = partial(_look, schema=schema, uncut=uncut)
     misses: list[str] = []
     try:
-        mine = raw_folder / (slug if (raw_folder / slug).is_dir() else competition)
+        places = (raw_folder / competition, raw_folder / slug)
+        mine = next((place for place in places if place.is_dir()), places[0])
         found = look(Source.RAW, mine, partial(read_folder, mine, slug))
         if found is not None:
             return found, misses

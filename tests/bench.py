@@ -18,7 +18,7 @@ from models.config import Precision
 from models.devices import LARGE, rounds
 from pipelines.home import REPOSITORY
 from pipelines.origin import versions
-from tests import bench_pack, bench_search, bench_serving, bench_texts, bench_tracking
+from tests import bench_drafts, bench_pack, bench_search, bench_serving, bench_texts, bench_tracking
 from tests.bench_tools import CPU, ROUNDS, Figures, beside, in_own_process, in_turn, medians, of_peer, peak
 from tests.bench_worker import Case
 
@@ -159,6 +159,7 @@ SECTIONS: dict[str, Callable[[], str]] = {
     "search": bench_search.section,
     "tracking": bench_tracking.section,
     "serving": bench_serving.section,
+    "drafts": bench_drafts.section,
 }
 
 
