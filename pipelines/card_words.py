@@ -76,10 +76,10 @@ def _duplicates(card: Card) -> list[str]:
     columns = "all columns but the group's" if card.duplicates.columns < len(card.columns) else "all columns"
     found = []
     if near.across:
-        found.append(f"{exact.across:,} test rows repeat a train row in {columns}, and {near.across:,} nearly.")
+        found.append(f"Test rows that repeat a train row in {columns}: {exact.across:,}, and nearly: {near.across:,}.")
     if near.train:
         found.append(
-            f"{exact.train:,} train rows repeat another, {exact.disagree:,} of them with another target; nearly: "
+            f"Train rows that repeat another: {exact.train:,}, {exact.disagree:,} of them with another target; nearly: "
             f"{near.train:,} and {near.disagree:,}: such rows belong in one fold."
         )
     return found
