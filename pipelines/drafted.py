@@ -150,14 +150,14 @@ def _table(found: Guess, planned: Plan, job: Job, shape: str) -> Table:
     table.add_row("split", split)
     for use, columns in planned.blocks.items():
         table.add_row(use, f"{len(columns)}: {listed(columns, MOST_NAMED)}")
-    beside: dict[str, Sequence[str]] = {
+    others: dict[str, Sequence[str]] = {
         "dates": planned.dates,
         "shared": (*planned.shared, *planned.first_words),
         "text": (f"{planned.text}, by its {'characters' if planned.characters else 'words'}",) if planned.text else (),
         "left out": planned.unread(found),
         "in one file": found.ignored,
     }
-    for what, told in beside.items():
+    for what, told in others.items():
         if told:
             table.add_row(what, listed(told, MOST_NAMED))
     table.add_row("networks", ", ".join(competition.candidates))
