@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from models.network import Network
     from models.pack import Form
 
+MOST_DROPOUT = 0.99  # a mask knows 256ths
+
 
 class Loss(StrEnum):
     """What the training lowers."""
@@ -34,6 +36,17 @@ class Loss(StrEnum):
     def is_of_numbers(self) -> bool:
         """Whether it is of numbers, and not of probabilities."""
         return self in (Loss.SQUARED, Loss.ABSOLUTE, Loss.HUBER)
+
+
+def outputs_of(loss: Loss, columns: int) -> int:
+    """How many outputs a row has, whose predictions have so many columns.
+
+    Raises:
+        ValueError: the loss takes no such predictions.
+    """
+    if loss is Loss.BINARY and columns != 2:
+        raise ValueError(f"the binary loss takes two classes, but got {columns}")
+    return 1 if loss is Loss.BINARY else columns
 
 
 class Optimizer(StrEnum):

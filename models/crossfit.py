@@ -11,13 +11,12 @@ from torch import Tensor
 
 from data.datasets import Fold
 from data.metrics import Metric
-from models.config import Config
+from models.config import Config, outputs_of
 from models.devices import matmul_precision, threads
 from models.ensemble import mean_of
 from models.epochs import Epoch, RefitEpoch, Told, Watch, Within
 from models.forms import form_of
 from models.keeping import Keep, Nowhere, State, part, prefixed
-from models.losses import outputs_of
 from models.memory import give_back_freed_memory, hold_freed_memory
 from models.selection import Best, DivergedError, Scorer
 from models.training import Training, generators_of, pack_generators, predict
@@ -164,7 +163,7 @@ class _Validation:
 
     def result(self) -> State:
         """What is left of it when it has ended."""
-        history = {str(epoch.number): epoch.numbers() for epoch in self.history}
+        history = {str(epoch.number): torch.tensor(epoch.numbers(), dtype=torch.float64) for epoch in self.history}
         found = {**prefixed("best", self.best.state()), **prefixed("history", history)}
         return prefixed("validation", found)
 
@@ -177,7 +176,7 @@ class _Validation:
         if not state:
             return
         history = sorted(part("history", state).items(), key=lambda item: int(item[0]))
-        self.history = [Epoch.of(numbers) for _, numbers in history]
+        self.history = [Epoch.of(numbers.tolist()) for _, numbers in history]
         self.best.restore(part("best", state))
         if training := part("training", state):
             self.training.restore(training)

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from data.datasets import Rows
-from models.config import Config
+from models.config import Config, outputs_of
 from models.devices import matmul_precision
 from models.forms import form_of
 from models.keeping import State
-from models.losses import outputs_of
 from models.training import pack_generators, predict
 
 

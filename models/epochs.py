@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +17,14 @@ class Epoch:
     monitor: float  # what chooses the epoch, over all out-of-fold rows
     fold_monitors: tuple[float, ...]
 
-    def numbers(self) -> Tensor:
-        """All fields one after another, float64."""
-        alone = (self.number, self.train_loss, self.score, self.monitor)
-        return torch.tensor([*alone, *self.fold_scores, *self.fold_monitors], dtype=torch.float64)
+    def numbers(self) -> tuple[float, ...]:
+        """All fields one after another."""
+        return (self.number, self.train_loss, self.score, self.monitor, *self.fold_scores, *self.fold_monitors)
 
     @staticmethod
-    def of(numbers: Tensor) -> Epoch:
+    def of(numbers: Sequence[float]) -> Epoch:
         """The epoch of such numbers."""
-        number, train_loss, score, monitor, *by_fold = numbers.tolist()
+        number, train_loss, score, monitor, *by_fold = numbers
         return Epoch(
             number=int(number),
             train_loss=train_loss,

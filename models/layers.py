@@ -12,8 +12,6 @@ from torch.nn import functional
 
 from models.network import drawn_uniform
 
-MOST_DROPOUT = 0.99  # a mask knows 256ths
-
 
 class RectifiedDropout(torch.autograd.Function):
     """dropout(relu(x @ weight + bias)) in one step, which keeps one tensor for the way back where three would be.

@@ -17,17 +17,6 @@ OF_NUMBERS: dict[Loss, Callable[..., Tensor]] = {
 }
 
 
-def outputs_of(loss: Loss, columns: int) -> int:
-    """How many outputs a row has, whose predictions have so many columns.
-
-    Raises:
-        ValueError: the loss takes no such predictions.
-    """
-    if loss is Loss.BINARY and columns != 2:
-        raise ValueError(f"the binary loss takes two classes, but got {columns}")
-    return 1 if loss is Loss.BINARY else columns
-
-
 def row_losses(loss: Loss, outputs: Tensor, target: Tensor, label_smoothing: float = 0.0) -> Tensor:
     """The loss of every row.
 

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.network import drawn_uniform
+from models.rnn import Pool
 
 LARGE = 1e9  # beyond any state
-
-
-class Pool(StrEnum):
-    """How the states of all tokens become one vector."""
-
-    LAST = "last"  # the state after the last token; of the way back, after the first
-    MEAN = "mean"
-    MAX = "max"  # unit by unit
-    ATTENTION = "attention"  # a mean weighted by a softmax of learned scores (Yang et al., 2016)
 
 
 class Pooling(nn.Module):

@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.network import drawn_uniform
+from models.rnn import Cell
 from models.scans import GRUScan, LSTMScan, RNNScan
-
-
-class Cell(StrEnum):
-    """What carries the state from a token to the next."""
-
-    RNN = "rnn"  # one tanh layer (Elman, 1990)
-    LSTM = "lstm"  # Hochreiter and Schmidhuber, 1997
-    GRU = "gru"  # Cho et al., 2014
-
 
 GATES = {Cell.RNN: 1, Cell.LSTM: 4, Cell.GRU: 3}
 SCANS: dict[Cell, Any] = {Cell.RNN: RNNScan, Cell.LSTM: LSTMScan, Cell.GRU: GRUScan}

@@ -23,7 +23,8 @@ from models.config import Config
 from models.crossfit import CrossFit
 from models.devices import resolve
 from models.epochs import Epoch, Told
-from models.tuning import FAILURES, line_of, plain
+from models.tuner import FAILURES, line_of
+from models.tuning import plain
 from pipelines import console, fitting, report, stages
 from pipelines.home import scratch
 from pipelines.job import Job

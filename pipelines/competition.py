@@ -17,8 +17,7 @@ from data.schema import Schema
 from data.splits import Split
 from data.targets import Classes, Flags, Number, Shares, Target
 from features.recipe import Recipe
-from models.config import Config, Loss
-from models.losses import outputs_of
+from models.config import Config, Loss, outputs_of
 from models.pruners import LEAST_FOLDS, Pruner
 from models.samplers import Space
 from models.tuning import Search, check_space

@@ -50,8 +50,7 @@ MODULES = {  # where the names of a declaration come from
     "GloVe": "features.vectors",
     **dict.fromkeys(("Loss", "Precision", "Schedule"), "models.config"),
     "MLPConfig": "models.mlp",
-    "Cell": "models.recurrence",
-    "RNNConfig": "models.rnn",
+    **dict.fromkeys(("Cell", "RNNConfig"), "models.rnn"),
     **dict.fromkeys(("Candidate", "Competition"), "pipelines.competition"),
     **dict.fromkeys(("Labels", "Probabilities", "Probability", "Values"), "submissions.layout"),
 }

@@ -9,12 +9,11 @@ import torch
 from data.datasets import Fold
 from data.tables import Tables
 from features.recipe import Encoder, Workshop
-from models.config import Config
+from models.config import Config, outputs_of
 from models.crossfit import CrossFit, crossfit
 from models.epochs import Watch
 from models.forms import form_of
 from models.keeping import Keep
-from models.losses import outputs_of
 from models.summary import summarize, text_of
 from models.training import pack_generators
 from pipelines.competition import Candidate, Competition

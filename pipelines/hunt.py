@@ -18,7 +18,8 @@ from models.crossfit import CrossFit
 from models.devices import resolve
 from models.epochs import Told, Watch
 from models.pulse import StoppedError, Worker
-from models.tuning import Budget, Tuning
+from models.tuner import Tuning
+from models.tuning import Budget
 from pipelines import fitting, keys, studies
 from pipelines.checkpoints import Checkpoint
 from pipelines.competition import Candidate
@@ -132,7 +133,7 @@ class _Trials:
         return fitting.encode(job.competition, self.hunt.ingested.tables, candidate, workshop)
 
     def fit(self, config: Config, watch: Watch) -> CrossFit:
-        """See `models.tuning.Fit`; a trial that was cut off goes on where it was."""
+        """See `models.tuner.Fit`; a trial that was cut off goes on where it was."""
         job = self.hunt.job
         name = f"{self.hunt.ingested.label}-{self.hunt.model}-{keys.trial_key(self.hunt.study.study_name, config)[:16]}"
         checkpoint = Checkpoint(job.home.checkpoints / f"{name}.safetensors")

@@ -17,8 +17,7 @@ from features.shared import Shared
 from features.tabular import tabular
 from models.config import Config, Loss, Precision, Schedule
 from models.mlp import MLPConfig
-from models.recurrence import Cell
-from models.rnn import RNNConfig
+from models.rnn import Cell, RNNConfig
 from pipelines.facts import Facts, Use
 from pipelines.guess import Guess, Kind
 

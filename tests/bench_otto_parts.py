@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from models.columns import ColumnPack, Columns
 from models.layers import PackedLinear
-from models.mlp import MLP, MLPConfig
+from models.mlp import MLPConfig
+from models.mlp_network import MLP
 from models.network import Noise, drawn_uniform
 from models.pack import Form, Pack
 from tests.averaging import Averaging

@@ -14,9 +14,8 @@ import torch
 
 from data.datasets import Fold
 from features.recipe import Workshop
-from models.config import Config
+from models.config import Config, outputs_of
 from models.forms import form_of
-from models.losses import outputs_of
 from models.mlp import MLPConfig
 from models.training import Training, generators_of, pack_generators, predict
 from pipelines.competition import find

@@ -24,9 +24,7 @@ from features.recipe import Recipe
 from features.text import TextEncoder, text
 from features.vectors import GloVe
 from models.config import Schedule
-from models.pooling import Pool
-from models.recurrence import Cell
-from models.rnn import RNNConfig
+from models.rnn import Cell, Pool, RNNConfig
 from pipelines import stages
 from pipelines.competitions.rotten_tomatoes import BAG, COMPETITION, LSTM, TUNED
 from pipelines.home import REPOSITORY, Home

@@ -19,7 +19,8 @@ from models.network import Noise
 from models.pack import Form
 from models.pooling import Greatest, mean_of
 from models.recurrence import Recurrence, backwards
-from models.rnn import RNN, RNNConfig
+from models.rnn import RNNConfig
+from models.rnn_network import RNN
 from models.tokens import Texts, Tokens
 from tests.averaging import Averaging
 

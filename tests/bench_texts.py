@@ -17,8 +17,8 @@ import torch
 from data.datasets import Fold, SequenceDataset
 from models.config import Precision
 from models.devices import rounds
-from models.recurrence import GATES, Cell
-from models.rnn import RNNConfig
+from models.recurrence import GATES
+from models.rnn import Cell, RNNConfig
 from tests import bench_tools
 from tests.bench_data import FIFTHS, WORDS, texts
 from tests.bench_tools import CPU, ROUNDS, Figures, beside, in_own_process, in_turn, of_peer, peak

@@ -12,11 +12,10 @@ from data.datasets import Fold
 from data.errors import UsageError
 from data.metrics import ACCURACY, DIVERGENCE, LOG_LOSS, RMSE, ROC_AUC
 from models import training
-from models.config import Loss, Optimizer
+from models.config import Loss, Optimizer, outputs_of
 from models.crossfit import crossfit
 from models.epochs import Epoch, Within
 from models.forms import form_of
-from models.losses import outputs_of
 from models.mlp import MLPConfig
 from models.selection import DivergedError
 from models.training import pack_generators, predict

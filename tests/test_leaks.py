@@ -13,8 +13,7 @@ from data.errors import UsageError
 from data.splits import Split
 from features.recipe import Workshop
 from features.text import text
-from models.recurrence import Cell
-from models.rnn import RNNConfig
+from models.rnn import Cell, RNNConfig
 from pipelines.competition import Candidate, find
 from pipelines.leaks import measure, small
 from tests.twins import twin_tables

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from models.config import Loss
-from models.losses import outputs_of, predictions, row_losses
+from models.config import Loss, outputs_of
+from models.losses import predictions, row_losses
 
 NETS, ROWS, CLASSES = 3, 7, 4
 

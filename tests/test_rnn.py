@@ -16,9 +16,7 @@ from models import training
 from models.columns import Columns
 from models.crossfit import crossfit
 from models.network import Noise
-from models.pooling import Pool
-from models.recurrence import Cell
-from models.rnn import RNNConfig
+from models.rnn import Cell, Pool, RNNConfig
 from models.tokens import Texts, Tokens
 from models.training import Training, generators_of, pack_generators
 from tests.toy import sequences, text_folds

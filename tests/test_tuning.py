@@ -23,7 +23,8 @@ from models.pruners import Pruner
 from models.pulse import StoppedError, Worker, stop
 from models.samplers import Sampler
 from models.trials import FIRST, WORKER, best_of, finished, reason_of
-from models.tuning import Budget, Search, Tuning, applied, check_space, direction_of
+from models.tuner import Tuning
+from models.tuning import Budget, Search, applied, check_space, direction_of
 from pipelines.storage import PatientStorage, open_storage
 from tests.toy import folds_of
 
@@ -144,7 +145,7 @@ def test_workers_that_draw_from_a_grid_at_once_try_every_combination_once(search
 
 def test_settings_that_nobody_queued_again_are_found(search, tmp_path, monkeypatch):
     """A worker may die after it failed the trial of another one, and before it queued it."""
-    monkeypatch.setattr("models.tuning.GRACE", 0.0)
+    monkeypatch.setattr("models.tuner.GRACE", 0.0)
     storage = open_storage(None, tmp_path)
     begin(storage, "here 0")
     storage.set_trial_state_values(1, state=TrialState.FAIL)

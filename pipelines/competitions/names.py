@@ -19,8 +19,7 @@ from features.lexicons import MiniLMParts, WordLlama
 from features.text import text
 from features.vectors import GloVe
 from models.mlp import MLPConfig
-from models.recurrence import Cell
-from models.rnn import RNNConfig
+from models.rnn import Cell, RNNConfig
 from pipelines.competition import Candidate, Competition
 from submissions.layout import Labels
 

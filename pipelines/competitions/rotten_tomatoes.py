@@ -18,8 +18,7 @@ from features.text import text
 from features.vectors import GloVe
 from models.attention import TransformerConfig
 from models.config import Precision, Schedule
-from models.recurrence import Cell
-from models.rnn import RNNConfig
+from models.rnn import Cell, RNNConfig
 from pipelines.competition import Candidate, Competition
 from submissions.board import Board
 from submissions.layout import Labels
