@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import Dataset
 
-UNKNOWN = -1  # the target of a row whose label nobody knows
-PADDING, UNSEEN = 0, 1  # tokens
-CONTEXT_STEP = 0.01  # what a context's 1 stands for
+from data.codes import PADDING
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +31,13 @@ class TabularDataset(Dataset[tuple[Tensor, Tensor]]):
     def __post_init__(self) -> None:
         if self.input.ndim != 2 or len(self.input) != len(self.target):
             raise ValueError(f"takes input [rows, columns] and target [rows], but got {self.input.shape=}")
+
+    @staticmethod
+    def of(*, input: np.ndarray, target: np.ndarray, cardinalities: tuple[int, ...] = ()) -> TabularDataset:
+        """The dataset of arrays, whose memory it shares."""
+        return TabularDataset(
+            input=torch.from_numpy(input), target=torch.from_numpy(target), cardinalities=cardinalities
+        )
 
     def __len__(self) -> int:
         return len(self.target)
@@ -86,6 +92,14 @@ class SequenceDataset(Dataset[tuple[Tensor, Tensor]]):
         if len(self.offsets) != len(self.target) + 1:
             raise ValueError(f"takes one offset more than rows, but got {len(self.offsets)=} {len(self.target)=}")
 
+    @staticmethod
+    def of(*, weights: Mapping[str, np.ndarray] | None = None, **arrays: np.ndarray) -> SequenceDataset:
+        """The dataset of arrays by the names of its attributes, whose memory it shares."""
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        return SequenceDataset(
+            **tensors, weights={name: torch.from_numpy(array) for name, array in (weights or {}).items()}
+        )
+
     def __len__(self) -> int:
         return len(self.target)
 
@@ -133,3 +147,8 @@ class Fold:
     valid: Rows
     test: Rows
     valid_rows: Tensor
+
+    @staticmethod
+    def of(*, train: Rows, valid: Rows, test: Rows, valid_rows: np.ndarray) -> Fold:
+        """The fold of an array of row numbers, whose memory it shares."""
+        return Fold(train=train, valid=valid, test=test, valid_rows=torch.from_numpy(valid_rows))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
-from data.datasets import TabularDataset
 from data.errors import UnavailableError
 from data.tables import Tables
 from features.beside import plain, told
@@ -20,6 +19,9 @@ from features.latest import Uncopied
 from features.recipe import ROW, Recipe, Workshop
 from features.text import words_of
 from features.vectors import WordVectors
+
+if TYPE_CHECKING:
+    from data.datasets import TabularDataset
 
 
 def averages(column: str, *, vectors: Sequence[WordVectors]) -> Recipe:
@@ -98,9 +100,11 @@ class AverageEncoder(TransformerMixin, BaseEstimator):
         other.known = None
         return other
 
-    def dataset(self, found: np.ndarray, target: torch.Tensor) -> TabularDataset:
+    def dataset(self, found: np.ndarray, target: np.ndarray) -> TabularDataset:
         """See `Encoder`."""
-        return TabularDataset(input=torch.from_numpy(found), target=target)
+        from data.datasets import TabularDataset
+
+        return TabularDataset.of(input=found, target=target)
 
     def _of(self, rows: pd.DataFrame) -> np.ndarray:
         return self._averages(rows) if self.known is None else self.known.averages[rows[ROW].to_numpy()]

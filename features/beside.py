@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from data.datasets import CONTEXT_STEP
+from data.codes import CONTEXT_STEP
 from features.vectors import WordVectors
 
 BLANK = " "

@@ -10,14 +10,11 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.base import BaseEstimator, TransformerMixin
-from torch.nn.functional import pad
 
 from data.errors import UsageError
 from data.tables import Tables
 from features.latest import Latest, Uncopied
-from features.nca import column_weights
 from features.recipe import ROW, Workshop
 
 MOST_KNOWN = 2**16  # train rows among which neighbours are looked for; of more, so many are drawn
@@ -202,6 +199,8 @@ class Neighbours(TransformerMixin, BaseEstimator):
         alike = np.ones((1, len(self.columns)), dtype=np.float32)
         if self.distance == Distance.ANGLE:
             return alike
+        from features.nca import column_weights
+
         points = self._points(rows, alike[0])
         others = np.stack([column_weights(points[half::2], target[half::2]) for half in (1, 0)])
         return np.concatenate([others, np.exp(np.log(others).mean(axis=0, keepdims=True))])
@@ -240,6 +239,9 @@ def _search(known: np.ndarray, rows: np.ndarray, count: int) -> np.ndarray:
     Of two known rows y the nearer to x is that of the greater x y - y y / 2. The known rows are taken in groups: all
     that are among the nearest lie in the `count` groups whose own nearest are the nearest, and only those are sorted.
     """
+    import torch
+    from torch.nn.functional import pad
+
     groups = -(-len(known) // GROUP)
     points = torch.from_numpy(known)
     ahead = torch.full((groups * GROUP,), -torch.inf)  # fills the last group up with what is never near

@@ -7,20 +7,24 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 from safetensors.numpy import load_file
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
-from data.datasets import CONTEXT_STEP, UNSEEN, SequenceDataset
+from data.codes import CONTEXT_STEP, UNSEEN
 from data.errors import UnavailableError
 from data.tables import Tables
 from features.latest import Latest, Uncopied
-from features.minilm import TEXTS, OfMiniLM, Reader, Texts, folder, reader_of
+from features.minilm import TEXTS, OfMiniLM, Texts, folder
 from features.recipe import ROW, Recipe, Workshop
 from features.text import words_of
+
+if TYPE_CHECKING:
+    from data.datasets import SequenceDataset
+    from features.reader import Reader
 
 SAMPLE = 2**12  # texts, about, that the spread of the states is learned from
 SPREAD = 0.3  # standard deviation of the numbers that are kept; four of them fit
@@ -58,7 +62,7 @@ class Pieces(Uncopied):
     offsets: np.ndarray
     context: np.ndarray
     places: np.ndarray
-    weights: Mapping[str, torch.Tensor]
+    weights: Mapping[str, np.ndarray]
     latest: Latest[Pieces] = field(default_factory=Latest)  # of rows that came later
 
     def of(self, rows: np.ndarray) -> Pieces:
@@ -98,7 +102,7 @@ class PieceEncoder(TransformerMixin, BaseEstimator):
     def fit_transform(self, rows: pd.DataFrame, target: np.ndarray) -> Pieces:  # noqa: ARG002
         """The pieces of the train rows."""
         found = self._of(rows)
-        self.spread_ = np.stack([found.weights[name].numpy() for name in ("center", "scale")])
+        self.spread_ = np.stack([found.weights[name] for name in ("center", "scale")])
         self.latest_ = found.latest
         return found
 
@@ -117,15 +121,17 @@ class PieceEncoder(TransformerMixin, BaseEstimator):
         other.known = None
         return other
 
-    def dataset(self, found: Pieces, target: torch.Tensor) -> SequenceDataset:
+    def dataset(self, found: Pieces, target: np.ndarray) -> SequenceDataset:
         """See `Encoder`."""
-        return SequenceDataset(
-            input=torch.from_numpy(found.tokens),
-            offsets=torch.from_numpy(found.offsets),
+        from data.datasets import SequenceDataset
+
+        return SequenceDataset.of(
+            input=found.tokens,
+            offsets=found.offsets,
             target=target,
-            vectors=torch.empty(VOCABULARY, 0),
-            context=torch.from_numpy(found.context),
-            places=torch.from_numpy(found.places),
+            vectors=np.empty((VOCABULARY, 0), dtype=np.float32),
+            context=found.context,
+            places=found.places,
             weights=found.weights,
         )
 
@@ -165,7 +171,7 @@ class LowerLayers(OfMiniLM):
             UnavailableError: the package is not there.
         """
         self.require()
-        reader, key = reader_of(workshop.device, self.layer), self.key(texts)
+        reader, key = self.reader(workshop.device, self.layer), self.key(texts)
         cut = [each for first in range(0, len(texts), TEXTS) for each in _ids(reader, texts[first : first + TEXTS])]
         offsets = np.cumsum([0, *map(len, cut)])
         sample = cut[:: max(1, len(texts) // SAMPLE)]
@@ -190,13 +196,13 @@ class LowerLayers(OfMiniLM):
             offsets=offsets,
             context=context,
             places=offsets[:-1],
-            weights={name: torch.from_numpy(np.array(weight)) for name, weight in weights.items()},
+            weights={name: np.array(weight) for name, weight in weights.items()},
         )
 
     def _spread(self, reader: Reader, texts: Sequence[np.ndarray]) -> np.ndarray:
         """The mean of each unit, and what a standard deviation of `SPREAD` is multiplied by; float32 [2, units]."""
-        states = torch.cat([made.flatten(0, 1) for _, made in reader.states(texts, [self.layer])]).double()
-        return torch.stack([states.mean(dim=0), states.std(dim=0, correction=0) / SPREAD]).float().cpu().numpy()
+        mean, deviation = reader.spread(texts, self.layer)
+        return np.stack([mean, deviation / SPREAD]).astype(np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.base import clone
 
-from data.datasets import UNKNOWN, Fold, Rows
+from data.codes import UNKNOWN
 from data.tables import Tables
+
+if TYPE_CHECKING:
+    import torch
+
+    from data.datasets import Fold, Rows
 
 ROW = "_row"  # a column beside the declared ones: which row it is, train rows first, then test rows
 
@@ -28,6 +32,8 @@ class Workshop:
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
+        import torch
+
         self.device = torch.device(device)
 
     def array(self, key: str, make: Make, title: str = "") -> np.ndarray:  # noqa: ARG002  # for those that keep
@@ -56,8 +62,8 @@ class Encoder(Protocol):
         """The input of rows that were not learned from, if there are any."""
         ...
 
-    def dataset(self, found: Any, target: torch.Tensor) -> Rows:
-        """What `fit_transform` or `transform` gave, as a dataset; target int64 [rows].
+    def dataset(self, found: Any, target: np.ndarray) -> Rows:
+        """What `fit_transform` or `transform` gave, as a dataset; target int64 or float32 [rows, ...].
 
         Raises:
             UsageError: it makes no sense, as numbers that are not finite.
@@ -111,24 +117,21 @@ class Recipe:
         Raises:
             UsageError: the recipe does not fit the columns, or makes numbers that are not finite in float32.
         """
+        from data.datasets import Fold
+
         held_out, trained_on = tables.held_out(fold), tables.trained_on(fold)
         encoder = clone(self.encoder)
         target = tables.target[trained_on]
         numbered = tables.train.assign(**{ROW: np.arange(len(tables.train))})
         test = tables.test.assign(**{ROW: len(numbered) + np.arange(len(tables.test))})
         train = encoder.fit_transform(numbered[trained_on].reset_index(drop=True), target)
-
-        def dataset(found: Any, target: np.ndarray) -> Rows:
-            return encoder.dataset(found, torch.from_numpy(target))
-
         valid = numbered[held_out].reset_index(drop=True)
-        encoded = Fold(
-            train=dataset(train, target),
-            valid=dataset(encoder.transform(valid), tables.target[held_out]),
-            test=dataset(
-                encoder.transform(test), np.full((len(tables.test), *target.shape[1:]), UNKNOWN, dtype=target.dtype)
-            ),
-            valid_rows=torch.from_numpy(np.flatnonzero(held_out)),
+        unknown = np.full((len(tables.test), *target.shape[1:]), UNKNOWN, dtype=target.dtype)
+        encoded = Fold.of(
+            train=encoder.dataset(train, target),
+            valid=encoder.dataset(encoder.transform(valid), tables.target[held_out]),
+            test=encoder.dataset(encoder.transform(test), unknown),
+            valid_rows=np.flatnonzero(held_out),
         )
         return released(encoder), encoded
 
@@ -140,4 +143,4 @@ def released(encoder: Any) -> Any:
 
 def encode_later(encoder: Encoder, rows: pd.DataFrame) -> Rows:
     """Rows that come later, whose target nobody knows, by a released encoder."""
-    return encoder.dataset(encoder.transform(rows), torch.full((len(rows),), UNKNOWN))
+    return encoder.dataset(encoder.transform(rows), np.full(len(rows), UNKNOWN))

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from data.datasets import TabularDataset
 from data.errors import UsageError
 from data.tables import Tables
 from features.recipe import Recipe, Workshop, released
 from features.words import Words
+
+if TYPE_CHECKING:
+    from data.datasets import TabularDataset
 
 
 def tabular(
@@ -125,12 +127,14 @@ class TabularEncoder(TransformerMixin, BaseEstimator):
             return np.empty((0, len(self.columns_)), dtype=np.float32)
         return self._matrix(self.pipeline_.transform(rows))
 
-    def dataset(self, found: np.ndarray, target: torch.Tensor) -> TabularDataset:
+    def dataset(self, found: np.ndarray, target: np.ndarray) -> TabularDataset:
         """See `Encoder`."""
+        from data.datasets import TabularDataset
+
         if not np.isfinite(found).all():
             row, column = np.argwhere(~np.isfinite(found))[0]
             raise UsageError(f"the recipe makes no finite number of row {row}, column {column} of its input")
-        return TabularDataset(input=torch.from_numpy(found), target=target, cardinalities=self.cardinalities_)
+        return TabularDataset.of(input=found, target=target, cardinalities=self.cardinalities_)
 
     def _matrix(self, matrix: np.ndarray) -> np.ndarray:
         if self.embedded:

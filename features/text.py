@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import torch
+from numpy.lib.stride_tricks import as_strided
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 
-from data.datasets import UNSEEN, SequenceDataset
+from data.codes import UNSEEN
 from data.errors import UnavailableError, UsageError
 from data.tables import Tables
 from features.beside import beside_characters
@@ -22,6 +23,9 @@ from features.latest import Latest, Uncopied
 from features.recipe import ROW, Recipe, Workshop
 from features.spans import in_longest
 from features.vectors import Packaged, WordVectors
+
+if TYPE_CHECKING:
+    from data.datasets import SequenceDataset
 
 LONGEST = 256  # words of a text
 NONE = ""  # the one word of a text without any
@@ -208,16 +212,20 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         other.axes_ = None if self.axes_ is None else np.array(self.axes_)  # out of a file
         return other
 
-    def dataset(self, found: Encoded, target: torch.Tensor) -> SequenceDataset:
+    def dataset(self, found: Encoded, target: np.ndarray) -> SequenceDataset:
         """See `Encoder`."""
-        nothing = torch.full((1, 1), torch.nan).expand(len(self.vocabulary_), self.units_)
-        return SequenceDataset(
-            input=torch.from_numpy(found.tokens),
-            offsets=torch.from_numpy(found.offsets),
+        from data.datasets import SequenceDataset
+
+        vectors = self.vectors_
+        if vectors is None:  # one number in memory is all of them
+            vectors = as_strided(np.full(1, np.nan, np.float32), (len(self.vocabulary_), self.units_), (0, 0))
+        return SequenceDataset.of(
+            input=found.tokens,
+            offsets=found.offsets,
             target=target,
-            vectors=nothing if self.vectors_ is None else torch.from_numpy(self.vectors_),
-            context=torch.from_numpy(found.context),
-            places=torch.from_numpy(found.places),
+            vectors=vectors,
+            context=found.context,
+            places=found.places,
         )
 
     def _sources(self) -> tuple[Packaged, ...]:
@@ -277,7 +285,7 @@ class TextEncoder(TransformerMixin, BaseEstimator):
             raise UnavailableError(f"{self.context.missing}: these networks learned with it")
         return self.latest_(
             model.key(whole),
-            lambda: model.encode(whole, axes, torch.device("cpu"), lambda share: None),  # noqa: ARG005
+            lambda: model.encode(whole, axes, Workshop().device, lambda share: None),  # noqa: ARG005
         )
 
     def _beside_later(self, whole: list[list[str]]) -> np.ndarray:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from data.datasets import PADDING
+from data.codes import PADDING
 from data.errors import UsageError
 from models.attention import TransformerConfig
 from models.layers import PackedLinear

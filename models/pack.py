@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from data.datasets import UNKNOWN, Rows
+from data.codes import UNKNOWN
+from data.datasets import Rows
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from data.datasets import PADDING, UNSEEN
+from data.codes import PADDING, UNSEEN
 from data.errors import UsageError
 from models.layers import PackedLinear, RectifiedDropout
 from models.network import Network, Noise

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.datasets import CONTEXT_STEP, PADDING, UNSEEN, Rows, SequenceDataset
+from data.codes import CONTEXT_STEP, PADDING, UNSEEN
+from data.datasets import Rows, SequenceDataset
 from models.pack import Form, Pack, padded_targets
 
 

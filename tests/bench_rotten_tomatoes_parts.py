@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from data.datasets import CONTEXT_STEP, PADDING, UNSEEN
+from data.codes import CONTEXT_STEP, PADDING, UNSEEN
 from features.spans import in_longest
 from features.text import Encoded, TextEncoder
 from models.network import Noise

@@ -9,11 +9,13 @@ import torch
 from transformers import BertConfig
 from transformers.models.bert.modeling_bert import BertEncoder
 
-from data.datasets import CONTEXT_STEP, UNSEEN, Fold, Rows, SequenceDataset
+from data.codes import CONTEXT_STEP, UNSEEN
+from data.datasets import Fold, Rows, SequenceDataset
 from data.errors import UnavailableError, UsageError
 from data.metrics import ACCURACY
-from features.minilm import OfMiniLM, Reader
+from features.minilm import OfMiniLM
 from features.pieces import pieces
+from features.reader import Reader
 from features.recipe import Workshop
 from models.attention import TransformerConfig
 from models.config import Schedule

@@ -86,7 +86,7 @@ def test_a_run_keeps_the_recipe(tmp_path):
     Encoders(folds=[encoder], whole=None).write(tmp_path / "encoders", ROWS)
     (again,) = Encoders.read(tmp_path / "encoders").all
     np.testing.assert_array_equal(again.transform(ROWS), found)
-    data = again.dataset(found, torch.zeros(4).long())
+    data = again.dataset(found, np.zeros(4, dtype=np.int64))
     assert data.input.shape == found.shape
 
 

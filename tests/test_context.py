@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from data.datasets import CONTEXT_STEP
+from data.codes import CONTEXT_STEP
 from features.context import MiniLM
 from features.pieces import pieces
 from features.recipe import Workshop

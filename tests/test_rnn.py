@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from data.datasets import PADDING, UNSEEN, Fold
+from data.codes import PADDING, UNSEEN
+from data.datasets import Fold
 from data.errors import UsageError
 from data.metrics import ACCURACY
 from models import training

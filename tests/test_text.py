@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from data.datasets import UNSEEN
+from data.codes import UNSEEN
 from data.errors import BadDataError, UnavailableError, UsageError
 from data.tables import Tables, ingest
 from features.characters import Characters
@@ -43,7 +43,7 @@ def encoded(train: list[str], test: list[str], **arguments):
     encoder = text("phrase", **arguments).encoder
     found = encoder.fit_transform(pd.DataFrame({"phrase": train}), np.zeros(len(train)))
     others = encoder.transform(pd.DataFrame({"phrase": test}))
-    blank = torch.zeros(len(train)).long(), torch.zeros(len(test)).long()
+    blank = np.zeros(len(train), dtype=np.int64), np.zeros(len(test), dtype=np.int64)
     return encoder, encoder.dataset(found, blank[0]), encoder.dataset(others, blank[1])
 
 

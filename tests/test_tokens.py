@@ -9,7 +9,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.datasets import PADDING, SequenceDataset
+from data.codes import PADDING
+from data.datasets import SequenceDataset
 from models.forms import form_of
 from models.pack import Batches
 from models.rnn import RNNConfig

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from pandera.pandas import Check, Column, DataFrameSchema
 
-from data.datasets import UNSEEN, Fold, Rows, SequenceDataset, TabularDataset
+from data.codes import UNSEEN
+from data.datasets import Fold, Rows, SequenceDataset, TabularDataset
 from data.schema import Schema
 from data.sources import RawFiles, Source
 from data.splits import Split
