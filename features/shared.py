@@ -8,7 +8,6 @@ from copy import copy
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
@@ -89,6 +88,8 @@ class Shared(TransformerMixin, BaseEstimator):
 
 def _expected(encoder: Encoder, rows: pd.DataFrame, target: np.ndarray) -> np.ndarray:
     """What a model that was fitted on other rows expects of each row: probabilities of classes, or numbers."""
+    from sklearn.linear_model import LogisticRegression, Ridge
+
     if not np.issubdtype(target.dtype, np.integer):
         in_turn = KFold(PARTS, shuffle=True, random_state=0)
         return cross_val_predict(make_pipeline(encoder, Ridge()), rows, target, cv=in_turn)

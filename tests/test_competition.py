@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -14,8 +16,22 @@ from models.pruners import Pruner
 from models.tuning import Search
 from pipelines import competition
 from pipelines.competition import find, names
+from pipelines.home import REPOSITORY
 from submissions.layout import Probability
 from submissions.thresholds import Thresholds
+
+# What trains, tracks, draws, keeps or reads texts: a command that only reads runs is not to wait for it.
+HEAVY = "torch mlflow matplotlib plotly skops transformers tokenizers sentence_transformers wordllama wordfreq nltk "
+HEAVY += "textblob vaderSentiment sqlalchemy alembic"
+IMPORTS = """
+import sys
+from importlib import import_module
+from pipelines.competition import names
+
+for module in ("pipelines.competition", *(f"pipelines.competitions.{name}" for name in names())):
+    import_module(module)
+    print(module, *sorted({*sys.argv[1:]} & {*sys.modules}))
+"""
 
 
 @pytest.fixture
@@ -49,6 +65,12 @@ def declare(tmp_path, monkeypatch):
 def test_a_mistake_in_a_declaration_names_the_file(declare, name, text, message):
     with pytest.raises(UsageError, match=message):
         find(declare(name, text))
+
+
+def test_a_declaration_is_read_without_what_trains_tracks_or_draws():
+    command = [sys.executable, "-c", IMPORTS, *HEAVY.split()]
+    read = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert read.stdout.split() == ["pipelines.competition", *(f"pipelines.competitions.{name}" for name in names())]
 
 
 def test_files_are_competitions_and_hidden_ones_are_not(declare):
