@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -13,6 +14,37 @@ from models.config import Config, Optimizer, Schedule
 from models.network import Network
 
 DECAY = 0.25  # share of all steps in which the trapezoid falls
+
+
+class _Uncompiled(torch.optim.Optimizer):
+    """An optimizer that never asks for torch's compiler, whose import takes seconds and which nothing here uses."""
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """A step by the gradients as they are."""
+        return inspect.unwrap(super().step.__func__)(self, closure)  # type: ignore[attr-defined]
+
+
+class _SGD(_Uncompiled, torch.optim.SGD): ...
+
+
+class _Adam(_Uncompiled, torch.optim.Adam): ...
+
+
+class _AdamW(_Uncompiled, torch.optim.AdamW): ...
+
+
+class _RMSprop(_Uncompiled, torch.optim.RMSprop): ...
+
+
+class _Adagrad(_Uncompiled, torch.optim.Adagrad): ...
+
+
+class _SparseAdam(_Uncompiled, torch.optim.SparseAdam): ...
 
 
 def build_optimizers(config: Config, network: Network) -> list[torch.optim.Optimizer]:
@@ -28,7 +60,7 @@ def build_optimizers(config: Config, network: Network) -> list[torch.optim.Optim
         groups.append({"params": slow, "share": network.slow_rate})
     found = [_dense(config, groups)]
     if sparse:
-        found.append(torch.optim.SparseAdam([{"params": sparse, "share": network.sparse_rate}], lr=config.lr))
+        found.append(_SparseAdam([{"params": sparse, "share": network.sparse_rate}], lr=config.lr))
     return found
 
 
@@ -36,15 +68,15 @@ def _dense(config: Config, parameters: list[dict[str, Any]]) -> torch.optim.Opti
     lr, decay = config.lr, config.weight_decay
     match config.optimizer:
         case Optimizer.SGD:
-            return torch.optim.SGD(parameters, lr=lr, momentum=config.momentum, weight_decay=decay, fused=True)
+            return _SGD(parameters, lr=lr, momentum=config.momentum, weight_decay=decay, fused=True)
         case Optimizer.ADAM:
-            return torch.optim.Adam(parameters, lr=lr, weight_decay=decay, fused=True)
+            return _Adam(parameters, lr=lr, weight_decay=decay, fused=True)
         case Optimizer.ADAMW:
-            return torch.optim.AdamW(parameters, lr=lr, weight_decay=decay, fused=True)
+            return _AdamW(parameters, lr=lr, weight_decay=decay, fused=True)
         case Optimizer.RMSPROP:
-            return torch.optim.RMSprop(parameters, lr=lr, momentum=config.momentum, weight_decay=decay)
+            return _RMSprop(parameters, lr=lr, momentum=config.momentum, weight_decay=decay)
         case Optimizer.ADAGRAD:
-            return torch.optim.Adagrad(parameters, lr=lr, weight_decay=decay)
+            return _Adagrad(parameters, lr=lr, weight_decay=decay)
 
 
 def rate_at(config: Config, step: int, steps: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from itertools import pairwise
 
@@ -38,6 +39,21 @@ class Bare(Network):
 
     def forward(self, input, noise=None):
         raise NotImplementedError
+
+
+@pytest.mark.parametrize("optimizer", Optimizer)
+def test_a_training_imports_no_compiler(optimizer, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # an import of it fails
+    network = Bare(nn.Parameter(torch.ones(1, 2)), nn.Parameter(torch.ones(1, 3, 2)))
+    for each in build_optimizers(replace(CONFIG, optimizer=optimizer), network):
+        for group in each.param_groups:
+            for parameter in group["params"]:
+                parameter.grad = torch.ones_like(parameter)
+                if parameter is network.sparse:
+                    parameter.grad = parameter.grad.to_sparse(2)
+        each.step()
+        each.load_state_dict(each.state_dict())
+    assert (network.parameter < 1).all()
 
 
 def test_parameters_of_a_sparse_gradient_have_an_optimizer_and_a_rate_of_their_own():
