@@ -15,13 +15,13 @@ SEARCH = $(if $(TRIALS),--trials $(TRIALS)) $(if $(MINUTES),--minutes $(MINUTES)
 OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
 NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
 
-.PHONY: help all new ingest card train tune adopt ablate extras submit check fetch send scores repeat leaks leaderboard compare reproduce sync summary serve notebook ui bench test lint clean $(COMPETITIONS)
+.PHONY: help all new ingest card train tune adopt ablate extras submit check fetch send scores repeat leaks leaderboard compare reproduce sync summary serve notebook ui bench test test-slow lint clean $(COMPETITIONS)
 
 help:  ## list the targets
 	@echo "make <target> [C=competition] [MODEL=mlp] [SEED=0] [TRIALS=50] [WORKERS=2] [DEVICE=auto|cpu|cuda] [ARGS=...]"
 	@echo
 	@for name in $(COMPETITIONS); do printf '  %-10s from nothing to the submission\n' "$$name"; done
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 $(COMPETITIONS): $(STAMP)
 	@$(PODIUM) run $@ $(SEARCH) $(OF)
@@ -99,8 +99,11 @@ ui: $(STAMP)  ## compare the runs in MLflow's pages, on 127.0.0.1
 bench: $(STAMP) $(PEERS)  ## measure the training beside its peers, and write docs/benchmarks.md
 	@.venv/bin/python -m tests.bench $(ARGS)
 
-test: $(STAMP)  ## run the tests
-	@.venv/bin/python -m pytest $(ARGS)
+test: $(STAMP)  ## run the tests that protect a change; ARGS="tests/test_blend.py -x"
+	@.venv/bin/python -m tests.lanes fast $(ARGS)
+
+test-slow: $(STAMP)  ## run the others: long trainings, kills, clusters, servers, the browser, the documents
+	@.venv/bin/python -m tests.lanes slow $(ARGS)
 
 lint: $(STAMP)  ## check style, types and the import rule
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports

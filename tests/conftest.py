@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,7 +13,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
+from data import synthetic
 from pipelines import console, stages
 from pipelines.__main__ import cli
 from pipelines.competition import find, names
@@ -23,7 +28,11 @@ from pipelines.server import ADDRESS
 from pipelines.tracking import Tracker
 from tests.short import is_long
 from tests.toy import TOY, Toy
+from tests.zygote import zygote
 
+ROWS = 900  # of a twin: as many as Titanic has
+CELLS = 200_000  # of a twin: images have fewer rows
+WHOLE = {name: getattr(synthetic, name) for name in ("MOST_ROWS", "MOST_CELLS")}
 LEAVING = 120  # seconds after the summary within which the process ends
 ARCHIVES = Path(os.environ.get("KAGGLE_ARCHIVES", "/nowhere"))
 
@@ -42,9 +51,20 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     guard.start()
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks at all that the others have left comes last."""
+    """Tests of a file share a process unless they say otherwise; what looks at all that others have left comes last."""
     items.sort(key=lambda item: "test_secrets" in item.nodeid)
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@event.listens_for(Engine, "connect")
+def _forgets_in_a_power_cut(connection: object, _: object) -> None:
+    """A test's database needs to survive a killed process, and no power cut."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,13 +81,22 @@ def _named_nowhere(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def _twins_of_all():
-    """Rows that a package has would be taken before a twin is drawn."""
+    """Twins are small, and rows that a package has would be taken before one is drawn."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(synthetic, "MOST_ROWS", ROWS)
+        patch.setattr(synthetic, "MOST_CELLS", CELLS)
         for name in names():
             labelled = find(name).labelled
             if labelled is not None and labelled.package:
                 patch.setitem(vars(find(name)), "labelled", None)
         yield
+
+
+@pytest.fixture
+def whole_twins(monkeypatch) -> None:
+    """Twins are as large as a user's."""
+    for name, value in WHOLE.items():
+        monkeypatch.setattr(synthetic, name, value)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -90,20 +119,41 @@ def _one_thread(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory) -> Path:
+def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
+    """The folder of a name, which a function fills: once for all processes that run these tests."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def once(name: str, fill: Callable[[Path], None]) -> Path:
+        folder = shared / f"once-{name}"
+        with FileLock(shared / f"once-{name}.lock"):
+            if not folder.is_dir():
+                part = shared / f"once-{name}.part"
+                part.mkdir()
+                fill(part)
+                part.rename(folder)
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def migrated(once) -> Path:
     """An empty MLflow database; making one takes seconds, copying it does not."""
-    folder = tmp_path_factory.mktemp("migrated")
-    Tracker(folder)
-    return folder / DATABASE
+    return once("migrated", Tracker) / DATABASE
+
+
+@pytest.fixture(scope="session")
+def python() -> Iterator[Path]:
+    """A program like `sys.executable`, which starts at once."""
+    with zygote() as found:
+        yield found
 
 
 @pytest.fixture
 def home(tmp_path, migrated) -> Home:
     """An empty home."""
-    home = Home(tmp_path / "home")
-    home.mlruns.mkdir(parents=True)
-    shutil.copy(migrated, home.mlruns / DATABASE)
-    return home
+    return empty_home(tmp_path / "home", migrated)
 
 
 @pytest.fixture
@@ -118,23 +168,21 @@ def run(home, capsys):
     return run
 
 
-@pytest.fixture(scope="session")
-def _trained_homes(tmp_path_factory) -> dict[str, Path]:
-    return {}
+def empty_home(folder: Path, migrated: Path) -> Home:
+    """A home in a folder, with an empty database."""
+    home = Home(folder)
+    home.mlruns.mkdir(parents=True)
+    shutil.copy(migrated, home.mlruns / DATABASE)
+    return home
 
 
 @pytest.fixture
-def trained_home(_trained_homes, tmp_path_factory, migrated, tmp_path) -> Callable[[str], Home]:
+def trained_home(once, migrated, tmp_path) -> Callable[[str], Home]:
     """Of a competition's name, a home with a finished run of its default on the twin; trained once, then copied."""
 
     def home_of(name: str) -> Home:
-        if name not in _trained_homes:
-            home = Home(tmp_path_factory.mktemp(name))
-            home.mlruns.mkdir(parents=True)
-            shutil.copy(migrated, home.mlruns / DATABASE)
-            stages.train(Job(name=name, home=home))
-            _trained_homes[name] = home.root
-        return Home(shutil.copytree(_trained_homes[name], tmp_path / "trained"))
+        trained = once(name, lambda folder: stages.train(Job(name=name, home=empty_home(folder, migrated))))
+        return Home(shutil.copytree(trained, tmp_path / "trained"))
 
     return home_of
 

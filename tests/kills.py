@@ -21,26 +21,26 @@ from pipelines.job import Job
 DEFAULT = "titanic"
 
 
-def start(home: Home, competition: str = DEFAULT) -> subprocess.Popen[str]:
+def start(home: Home, competition: str = DEFAULT, python: str | Path = sys.executable) -> subprocess.Popen[str]:
     """A run in a process group of its own."""
-    command = [sys.executable, "-m", "pipelines", "run", competition, "--home", str(home.root)]
+    command = [python, "-m", "pipelines", "run", competition, "--home", str(home.root)]
     return subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
 
 
-def finish(home: Home, competition: str = DEFAULT) -> tuple[bytes, float]:
+def finish(home: Home, competition: str = DEFAULT, python: str | Path = sys.executable) -> tuple[bytes, float]:
     """Runs to the end: the submission's bytes, and the seconds it took."""
     started = time.perf_counter()
-    process = start(home, competition)
+    process = start(home, competition, python)
     out, err = process.communicate(timeout=3600)
     assert process.returncode == 0, err
     return Path(out.splitlines()[-1]).read_bytes(), time.perf_counter() - started
 
 
-def kill_after(home: Home, seconds: float, competition: str = DEFAULT) -> bool:
+def kill_after(home: Home, seconds: float, competition: str = DEFAULT, python: str | Path = sys.executable) -> bool:
     """Starts a run and kills it; False when it was through before."""
-    process = start(home, competition)
+    process = start(home, competition, python)
     try:
         process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:

@@ -1,7 +1,7 @@
-"""Short trainings on few rows of the twins, which are killed; as a program it kills itself in each.
+"""Short trainings on few rows of the twins, which are killed.
 
-`python -m tests.short COMPETITION=HOME ...` forks a process for each, which sends itself SIGKILL once it has kept a
-state. The caller then goes on where it was, with the same short settings.
+`python -m tests.short COMPETITION HOME` sends itself SIGKILL once it has kept some states. The caller then goes on
+where it was, with the same short settings.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -66,24 +65,6 @@ def killed(name: str, home: Path) -> None:
         stages.train(Job(name=name, home=Home(home)))
 
 
-def main(asked: list[str]) -> None:
-    """Lets a process for each competition kill itself, one after another."""
-    torch.set_num_threads(1)  # so that no thread of this process is missed in the next
-    for each in asked:
-        name, _, home = each.partition("=")
-        child = os.fork()
-        if not child:
-            try:
-                torch.set_num_threads(1)  # makes the pool of the threads that the fork has left behind
-                killed(name, Path(home))
-            finally:  # nothing killed it
-                traceback.print_exc()
-                os._exit(1)
-        _, status = os.waitpid(child, 0)
-        told = os.waitstatus_to_exitcode(status)
-        if told != -signal.SIGKILL:
-            raise SystemExit(f"{name} ended by itself, with {told}")
-
-
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    torch.set_num_threads(1)
+    killed(sys.argv[1], Path(sys.argv[2]))

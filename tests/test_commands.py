@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines import console
 from pipelines.__main__ import cli
 from pipelines.competition import find, names
 from pipelines.home import REPOSITORY
@@ -43,7 +45,8 @@ def archives(tmp_path, monkeypatch) -> Path:
     return tmp_path / "archives"
 
 
-def test_a_run_ends_with_the_submission_and_says_what_it_did(run, archives, home):
+def test_a_run_ends_with_the_submission_and_says_what_it_did(run, archives, home, monkeypatch):
+    monkeypatch.setattr(console, "QUIET", math.inf)  # of a machine that is busy
     code, out, err = run("run", NAME)
     assert code == 0
     assert err == []  # no progress where there is no terminal
@@ -64,7 +67,7 @@ def test_a_run_ends_with_the_submission_and_says_what_it_did(run, archives, home
 
 
 def test_the_twin_says_so_in_its_first_and_last_lines(run, home):
-    code, out, err = run("run", NAME)
+    code, out, err = run("run", NAME, "--trials", "0")
     assert code == 0
     assert err[0].startswith("SYNTHETIC TWIN: made-up rows")
     assert "KAGGLE_ARCHIVES is not set" in err[0]
@@ -121,7 +124,7 @@ def finished(tmp_path_factory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KAGGLE_ARCHIVES", str(folder / "archives"))
         write_zip(folder / "archives" / "titanic.zip", dict(twin_files(NAME)))
-        assert cli(["run", NAME, "--home", str(folder / "home")]) == 0
+        assert cli(["run", NAME, "--trials", "0", "--home", str(folder / "home")]) == 0
     return folder / "home"
 
 
@@ -265,7 +268,7 @@ def test_your_own_files_come_before_the_archives(run, archives, home):
     assert f"from {home.raw / NAME}" in run("ingest", NAME)[1][0]
 
 
-def test_a_submission_that_was_deleted_is_written_again_without_training(run, archives):
+def test_a_submission_that_was_deleted_is_written_again_without_training(run, archives, after_a_run):
     path = Path(run("run", NAME, "--trials", "0")[1][-1])
     content = path.read_bytes()
     path.unlink()
@@ -274,7 +277,7 @@ def test_a_submission_that_was_deleted_is_written_again_without_training(run, ar
     assert Path(out[-1]).read_bytes() == content
 
 
-def test_a_run_whose_files_were_deleted_is_trained_again(run, archives, home):
+def test_a_run_whose_files_were_deleted_is_trained_again(run, archives, home, after_a_run):
     content = Path(run("run", NAME, "--trials", "0")[1][-1]).read_bytes()
     for path in (home.mlruns / "artifacts").rglob("test_predictions.parquet"):
         path.unlink()

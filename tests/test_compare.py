@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from pipelines.__main__ import cli
 from pipelines.artifacts import OOF_PREDICTIONS
 from pipelines.blending import train_and_blend
 from pipelines.competition import FOLDER, find
-from pipelines.home import REPOSITORY
+from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from pipelines.tracking import Tracker
 
@@ -32,13 +32,18 @@ def home(trained_home):
 
 
 @pytest.fixture
-def two(home, monkeypatch):
+def two(home, once, monkeypatch):
     """The run of seed 0, and one of networks that learned next to nothing."""
-    good = stages.train(Job(name=NAME, home=home)).run
+    good = stages.train(Job(name=NAME, home=home)).key
     candidate = find(NAME).candidates["mlp"]
     short = replace(candidate.config, epochs=1, lr=1e-5, members=2)
     monkeypatch.setitem(find(NAME).candidates, "mlp", replace(candidate, config=short, space={}))
-    return good, stages.train(Job(name=NAME, home=home)).run
+
+    def train(folder: Path) -> None:
+        stages.train(Job(name=NAME, home=Home(shutil.copytree(home.root, folder, dirs_exist_ok=True))))
+
+    shutil.copytree(once("two", train), home.root, dirs_exist_ok=True)
+    return Tracker(home.mlruns).find(good), stages.train(Job(name=NAME, home=home)).run
 
 
 def test_the_leaderboard_ranks_all_runs(run, two):
@@ -238,24 +243,24 @@ def test_raw_files_that_are_gone_are_told(run, two, home):
     assert "the raw files are others" in err
 
 
-def test_code_that_has_changed_since_is_taken_from_the_history(tmp_path):
+def test_code_that_has_changed_since_is_taken_from_the_history(tmp_path, python):
     repository = tmp_path / "repository"
     home = tmp_path / "home"
     _git(tmp_path, "clone", "--quiet", "--shared", str(REPOSITORY), str(repository))
     _commit_working_copy(repository)
-    train = _podium(repository, "train", NAME, "--home", home)
+    train = _podium(python, repository, "train", NAME, "--home", home)
     name = train.stdout.split()[0]
     network = repository / "models" / "mlp.py"
     network.write_text(network.read_text() + "\nEDITED = 1\n")
-    edited = _podium(repository, "train", NAME, "--home", home).stdout.split()[0]
+    edited = _podium(python, repository, "train", NAME, "--home", home).stdout.split()[0]
     assert edited != name
     _git(repository, "commit", "--quiet", "--all", "--message", "Edit")
-    again = _podium(repository, "reproduce", name, "--home", home)
+    again = _podium(python, repository, "reproduce", name, "--home", home)
     assert again.returncode == 0, again.stderr
     assert "is taken from the history" in again.stdout
     assert again.stdout.count("equal to the bit") == 2
     network.write_text(network.read_text() + "\nEDITED = 2\n")
-    lost = _podium(repository, "reproduce", edited, "--home", home)
+    lost = _podium(python, repository, "reproduce", edited, "--home", home)
     assert lost.returncode == 69
     assert "edits of" in lost.stderr
 
@@ -277,6 +282,6 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def _podium(repository: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pipelines", *map(str, arguments)]
+def _podium(python: Path, repository: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [python, "-m", "pipelines", *map(str, arguments)]
     return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
+import signal
 import subprocess
-import sys
 from dataclasses import replace
 from functools import partial
 
@@ -22,17 +21,20 @@ from data.reading import kind, read_text
 from data.schema import Schema
 from data.sources import RawFiles, Source
 from data.targets import Classes, Number, Target
-from pipelines import artifacts, stages
+from features.recipe import Workshop
+from models.crossfit import CrossFit
+from pipelines import artifacts, fitting, stages
 from pipelines.competition import Competition, find, names
-from pipelines.database import DATABASE
-from pipelines.home import REPOSITORY, Home
+from pipelines.home import REPOSITORY
 from pipelines.job import Job
 from pipelines.pipeline import Pipeline
 from pipelines.scoring import remembered_test
 from pipelines.tracking import Tracker
 from submissions.check import check
 from tests import short
+from tests.conftest import empty_home
 from tests.spoilt import spoilt
+from tests.twins import twin_tables
 
 FEW = 12  # epochs
 FEW_ROWS = 1500
@@ -56,8 +58,16 @@ def share_of_best(competition: Competition) -> float:
     return 0.65 if len(competition.schema.names) > synthetic.PIXELS else 0.95
 
 
+def share_learned(competition: Competition, tables: tables.Tables, score: float) -> float:
+    """0: no better than the same prediction for every row; 1: the best that can be expected."""
+    chance = competition.metric.score(tables.target, guess(competition.schema.target, tables.target))
+    return (score - chance) / (tables.best - chance)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("whole_twins")
 @every_candidate
-def test_the_twin_is_learned_and_its_submission_is_accepted(trained_home, home, name, model, capsys, monkeypatch):
+def test_the_twin_is_learned_and_its_submission_is_accepted(home, name, model, capsys, monkeypatch):
     candidates, least = find(name).candidates, 0.5
     config = candidates[model].config
     long = short.is_long(name, model)
@@ -67,7 +77,7 @@ def test_the_twin_is_learned_and_its_submission_is_accepted(trained_home, home, 
     elif config.epochs < FEW:  # enough for the real rows, of which there are more
         config = replace(config, epochs=FEW, patience=FEW)
     monkeypatch.setitem(candidates, model, replace(candidates[model], config=config))
-    job = Job(name=name, home=home if long else trained_home(name), model=model)
+    job = Job(name=name, home=home, model=model)
     trained = stages.train(job)
     path = stages.submit(job, trained)
     tables, competition = trained.ingested.tables, job.competition
@@ -75,11 +85,10 @@ def test_the_twin_is_learned_and_its_submission_is_accepted(trained_home, home, 
     frame = pd.read_csv(path, dtype={competition.schema.id: str})
     check(frame, sample, competition.layout, competition.schema)
     assert path.parent.name == f"{name}-twin"
-    score, best = trained.run.metrics["cv_score"], tables.best
-    chance = competition.metric.score(tables.target, guess(competition.schema.target, tables.target))
-    assert least < (score - chance) / (best - chance) < 1.1
+    score = trained.run.metrics["cv_score"]
+    assert least < share_learned(competition, tables, score) < 1.1
     if competition.metric.greater_is_better and not long:
-        assert score > share_of_best(competition) * best
+        assert score > share_of_best(competition) * tables.best
     assert "SYNTHETIC TWIN" in capsys.readouterr().err
     pipeline = Pipeline.load(trained.run.artifacts / artifacts.PIPELINE)
     _, predicted = artifacts.read_test_predictions(trained.run.artifacts, competition.schema)
@@ -87,21 +96,43 @@ def test_the_twin_is_learned_and_its_submission_is_accepted(trained_home, home, 
     assert pipeline.predictions(tables.test) == pytest.approx(predicted, abs=APART, rel=1e-3)
 
 
-@every_competition
-def test_a_seed_gives_the_same_submission_and_a_second_run_trains_nothing(trained_home, name, monkeypatch):
-    job = Job(name=name, home=trained_home(name))
-    path = stages.submit(job, stages.train(job))
-    content = path.read_bytes()
-    again = stages.train(replace(job, again=True))
-    assert not again.hit
-    assert stages.submit(job, again).read_bytes() == content
+def crossfit(name: str, model: str, epochs: int, seed: int = 0) -> CrossFit:
+    """A short cross-validation of a candidate over its twin."""
+    competition = find(name)
+    candidate = competition.candidates[model]
+    candidate = replace(candidate, config=replace(candidate.config, epochs=epochs, patience=epochs, members=1, refit=1))
+    encoded = fitting.encode(competition, twin_tables(name), candidate, Workshop())
+    return fitting.fit(competition, encoded, candidate.config, seed=seed, device=torch.device("cpu"))
 
-    monkeypatch.setattr(stages.fitting, "fit", lambda *_, **__: pytest.fail("it trained"))
+
+@every_candidate
+def test_every_candidate_learns_within_a_few_epochs(name, model):
+    tables, competition = twin_tables(name), find(name)
+    fit = crossfit(name, model, epochs=2 if short.is_long(name, model) else 4)
+    assert share_learned(competition, tables, fit.score) > 0.02
+    assert np.isfinite(fit.test).all()
+    assert len(fit.test) == len(tables.test)
+
+
+@every_competition
+def test_a_seed_gives_the_same_bytes_and_another_gives_others(name):
+    model = find(name).candidate(None)[0]
+    one, same, other = (crossfit(name, model, epochs=1, seed=seed) for seed in (3, 3, 4))
+    assert (one.oof.tobytes(), one.test.tobytes()) == (same.oof.tobytes(), same.test.tobytes())
+    assert one.test.tobytes() != other.test.tobytes()
+
+
+@every_competition
+def test_a_second_run_trains_nothing(trained_home, name, monkeypatch):
+    job = Job(name=name, home=trained_home(name))
+    monkeypatch.setattr(fitting, "fit", lambda *_, **__: pytest.fail("it trained"))
     monkeypatch.setattr(stages.tables, "ingest", lambda *_: pytest.fail("it ingested"))
     found = stages.train(job)
     assert found.hit
-    files = sorted(path.parent.iterdir())
-    assert stages.submit(job, found).read_bytes() == content
+    path = stages.submit(job, found)
+    content, files = path.read_bytes(), sorted(path.parent.iterdir())
+    assert stages.submit(job, stages.train(job)) == path
+    assert path.read_bytes() == content
     assert sorted(path.parent.iterdir()) == files
 
 
@@ -152,26 +183,17 @@ def test_whatever_is_wrong_with_its_files_is_told_with_its_place(name, monkeypat
         assert not any("\n" in fault for fault in faults), what
 
 
-@pytest.fixture(scope="module")
-def killed_homes(tmp_path_factory, migrated) -> dict[str, Home]:
-    """Of each competition a home with a training that was killed, and the state that it left."""
-    homes = {name: Home(tmp_path_factory.mktemp(f"{name}-killed")) for name in names()}
-    for home in homes.values():
-        home.mlruns.mkdir(parents=True)
-        shutil.copy(migrated, home.mlruns / DATABASE)
-    asked = [f"{name}={home.root}" for name, home in homes.items()]
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.short", *asked], cwd=REPOSITORY, capture_output=True, text=True
-    )
-    assert ended.returncode == 0, ended.stderr
-    return homes
-
-
-@every_competition
-def test_a_killed_training_goes_on_to_the_bytes_of_an_unharmed_one(killed_homes, home, name, monkeypatch, capsys):
+@pytest.mark.parametrize("name", ["titanic", "names", "digits"])  # one of tables, of texts and of images
+def test_a_killed_training_goes_on_to_the_bytes_of_an_unharmed_one(
+    tmp_path, python, migrated, home, name, monkeypatch, capsys
+):
+    killed = empty_home(tmp_path / "killed", migrated)
+    command = [python, "-m", "tests.short", name, killed.root]
+    ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
     short.shorten(monkeypatch, name)
     found = []
-    for place in (killed_homes[name], home):
+    for place in (killed, home):
         job = Job(name=name, home=place)
         run = stages.train(job)
         found.append((stages.submit(job, run).read_bytes(), artifacts.read_oof(run.run.artifacts, find(name).schema)))

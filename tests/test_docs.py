@@ -15,7 +15,7 @@ from tests.links import PAGES
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TESTED_APART = {"scaling", "tutorial"}
-RUN_ELSEWHERE = {"make test"}  # this is it
+RUN_ELSEWHERE = {"make test", "make test-slow"}  # these are it
 
 
 def blocks(language: str) -> list:
@@ -27,8 +27,8 @@ def blocks(language: str) -> list:
     ]
 
 
-def check_out(folder: Path) -> Path:
-    """The repository without what git ignores, and the environment that runs the tests."""
+def check_out(folder: Path, python: Path) -> Path:
+    """The repository without what git ignores, and the environment that runs the tests, with another `python`."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=30,
@@ -37,15 +37,19 @@ def check_out(folder: Path) -> Path:
         if (REPOSITORY / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(REPOSITORY / name, folder / name)
-    (folder / ".venv").symlink_to(REPOSITORY / ".venv")
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    built = REPOSITORY / ".venv"
+    for path in (*built.glob("requirements-*"), *(built / "bin").iterdir()):
+        (folder / ".venv" / path.relative_to(built)).symlink_to(python if path.name == "python" else path)
     return folder
 
 
 @pytest.fixture
-def checkout(tmp_path) -> Path:
-    return check_out(tmp_path)
+def checkout(tmp_path, python) -> Path:
+    return check_out(tmp_path, python)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("python"))
 def test_python_blocks_run(block, checkout):
     """A block that opens with a file's name becomes that file; the others run from the repository's root."""
@@ -58,6 +62,7 @@ def test_python_blocks_run(block, checkout):
     assert_runs(command, checkout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", blocks("sh"))
 def test_commands_run(block, checkout):
     for line in block.splitlines():

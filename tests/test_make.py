@@ -38,7 +38,7 @@ def copy(tmp_path) -> Path:
 def test_make_alone_lists_every_target_with_a_line_of_help():
     found = make(REPOSITORY)
     assert found.returncode == 0
-    listed = dict(re.findall(r"^  (\w+) +(\S.*)$", found.stdout, re.MULTILINE))
+    listed = dict(re.findall(r"^  ([\w-]+) +(\S.*)$", found.stdout, re.MULTILINE))
     phony = re.search(r"^\.PHONY: (.*) \$\(COMPETITIONS\)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
     assert phony is not None
     assert set(listed) == {*phony[1].split(), *names()}

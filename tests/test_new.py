@@ -48,7 +48,7 @@ for name in sys.argv[1:]:
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory, migrated) -> tuple[Path, str]:
+def checkout(tmp_path_factory, migrated, python) -> tuple[Path, str]:
     """The code with a declaration drafted for every shape, each of which was run; and what the runs printed."""
     folder = copy_code(tmp_path_factory.mktemp("checkout"))
     (folder / "mlruns").mkdir()
@@ -59,7 +59,7 @@ def checkout(tmp_path_factory, migrated) -> tuple[Path, str]:
         write_zip(archives / f"{name}.zip", draw(np.random.default_rng(0)).files)
     environment = os.environ | {"KAGGLE_ARCHIVES": str(archives)}
     for program, names in ((NEW, SHAPES), (RUN, map(module_of, SHAPES))):
-        command = [sys.executable, "-c", program, *names]
+        command = [python, "-c", program, *names]
         found = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
         assert found.returncode == 0, found.stderr
     return folder, found.stdout + found.stderr

@@ -14,7 +14,7 @@ from pipelines.job import Job
 
 nbclient = pytest.importorskip("nbclient", reason="make extras EXTRAS=notebook")
 nbformat = pytest.importorskip("nbformat", reason="make extras EXTRAS=notebook")
-pytestmark = pytest.mark.notebook
+pytestmark = [pytest.mark.notebook, pytest.mark.slow]
 NAME = "titanic"
 CLOSED = """import socket
 usual = socket.socket.connect

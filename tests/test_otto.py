@@ -79,6 +79,7 @@ def test_every_class_keeps_its_probability_when_the_sample_file_shuffles_its_hea
     pd.testing.assert_frame_equal(pd.read_csv(path).set_index("id")[straight.columns], straight)
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_the_real_files_are_ingested_whole(home, real_archives, monkeypatch):
     monkeypatch.setenv("KAGGLE_ARCHIVES", str(real_archives))

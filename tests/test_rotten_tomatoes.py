@@ -111,6 +111,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, small):
     assert files[0] == files[1]
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_the_real_files_keep_sentences_together_and_every_phrase_is_answered(home, small, real_archives, monkeypatch):
     monkeypatch.setenv("KAGGLE_ARCHIVES", str(real_archives))

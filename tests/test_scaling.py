@@ -31,15 +31,17 @@ def commands() -> list[tuple[str, list[int]]]:
     return [(line[1], MACHINES[line[2]]) for line in lines if line is not None]
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.postgres
 @pytest.mark.ray
 @pytest.mark.dask
-def test_the_commands_for_several_machines_run(tmp_path):
+def test_the_commands_for_several_machines_run(tmp_path, python):
     pytest.importorskip("ray")
     pytest.importorskip("distributed")
     with postgresql() as server, ExitStack() as stack:
         ports = {"6379": str(free_port()), "8786": str(free_port())}
-        clones = [check_out(tmp_path / name) for name in ("one", "two")]
+        clones = [check_out(tmp_path / name, python) for name in ("one", "two")]
         trials = []
         for number, (line, machines) in enumerate(commands()):
             command = line.replace("postgresql://podium:secret@192.168.1.10/podium", server.url)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
+import shutil
+from contextlib import redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +28,7 @@ from models.samplers import Sampler
 from models.trials import finished
 from models.tuning import Budget, Search, direction_of
 from pipelines import fitting, search_report, stages, tuning, workers
+from pipelines.__main__ import cli
 from pipelines.ablation import Case, curves
 from pipelines.adopting import declaration
 from pipelines.competition import find
@@ -34,6 +38,7 @@ from pipelines.storage import DATABASE, open_storage
 from pipelines.tracking import Tracker
 from pipelines.tuning import Effort
 from pipelines.workers import Crew
+from tests.conftest import empty_home
 
 NAME = "titanic"
 WORKER = ("--session", "s", "--share", "1", "--parent", "1")
@@ -50,6 +55,19 @@ def small(monkeypatch):
     return small
 
 
+@pytest.fixture
+def searched(once, migrated, home, small) -> str:
+    """Makes the test's home one in which ten trials have run; what the search printed."""
+
+    def search(folder: Path) -> None:
+        with redirect_stdout(io.StringIO()) as printed:
+            assert cli(["tune", NAME, "--trials", "10", "--home", str(empty_home(folder, migrated).root)]) == 0
+        (folder / "printed").write_text(printed.getvalue())
+
+    shutil.copytree(once("searched", search), home.root, dirs_exist_ok=True)
+    return (home.root / "printed").read_text()
+
+
 def study_of(home) -> optuna.Study:
     storage = open_storage(None, home.mlruns)
     (summary,) = optuna.get_all_study_summaries(storage)
@@ -63,18 +81,17 @@ def runs_of(home, **tags):
     return list(client.search_runs([experiment.experiment_id], where, max_results=1000))
 
 
-def test_a_search_is_told_and_its_best_trial_is_trained(run, home, small):
-    code, out, err = run("tune", NAME, "--trials", "8")
-    assert code == 0
+def test_a_search_is_told_and_its_best_trial_is_trained(run, home, searched):
     study = study_of(home)
-    assert study.study_name in out
-    assert "8 finished: " in out
-    assert "as declared" in out
-    assert "SYNTHETIC TWIN" in out
-    assert "Warning" not in err
+    assert study.study_name in searched
+    assert "10 finished: " in searched
+    assert "as declared" in searched
+    assert "SYNTHETIC TWIN" in searched
 
-    code, out, _ = run("train", NAME)
-    assert f"settings trial {study.best_trial.number}, the best of 8, log_loss {study.best_value:.4f}" in out
+    code, out, err = run("train", NAME)
+    assert code == 0
+    assert "Warning" not in err
+    assert f"settings trial {study.best_trial.number}, the best of 10, log_loss {study.best_value:.4f}" in out
     (trained,) = [each for each in runs_of(home) if "key" in each.data.tags]
     assert trained.data.tags["optuna.study"] == study.study_name
     assert trained.data.tags["optuna.trial"] == str(study.best_trial.number)
@@ -84,18 +101,17 @@ def test_a_search_is_told_and_its_best_trial_is_trained(run, home, small):
     assert (config["members"], config["refit"]) == ("2", "1")  # as declared, not as searched
 
 
-def test_mlflow_shows_the_study_and_every_trial(run, home, small):
-    run("tune", NAME, "--trials", "8")
+def test_mlflow_shows_the_study_and_every_trial(run, home, searched):
     study = study_of(home)
     (parent,) = runs_of(home, optuna__role="study")
     assert parent.info.status == "FINISHED"
-    assert parent.data.metrics["trials"] == 8
+    assert parent.data.metrics["trials"] == 10
     assert parent.data.metrics["best_log_loss"] == pytest.approx(study.best_value)
     assert parent.data.tags["sampler"] == "tpe"
     children = {
         int(each.data.tags["optuna.trial"]): each for each in runs_of(home, mlflow__parentRunId=parent.info.run_id)
     }
-    assert sorted(children) == list(range(8))
+    assert sorted(children) == list(range(10))
     client = Tracker(home.mlruns).client
     for trial in study.trials:
         child = children[trial.number]
@@ -109,13 +125,14 @@ def test_mlflow_shows_the_study_and_every_trial(run, home, small):
         if trial.state is TrialState.COMPLETE:
             assert child.data.metrics["trial_log_loss"] == trial.value
             assert 0 < child.data.metrics["trial_accuracy"] < 1
-    run("tune", NAME, "--trials", "10")
+    code, _, err = run("tune", NAME, "--trials", "12")
+    assert code == 0
+    assert "Warning" not in err
     assert len(runs_of(home, optuna__role="study")) == 1
-    assert len(runs_of(home, mlflow__parentRunId=parent.info.run_id)) == 10
+    assert len(runs_of(home, mlflow__parentRunId=parent.info.run_id)) == 12
 
 
-def test_the_study_has_its_figures_and_table(run, home, small):
-    run("tune", NAME, "--trials", "6")
+def test_the_study_has_its_figures_and_table(home, searched):
     (parent,) = runs_of(home, optuna__role="study")
     folder = Path(parent.info.artifact_uri.removeprefix("file://"))
     assert {path.name for path in folder.iterdir()} == {"learning_curves.png", "study.html", "trials.csv"}
@@ -124,7 +141,7 @@ def test_the_study_has_its_figures_and_table(run, home, small):
         assert f'id="{part}"' in page
     assert "cdn.plot.ly" not in page.replace("https://cdn.plot.ly/un/", "")  # it needs no network
     table = pd.read_csv(folder / "trials.csv")
-    assert table["trial"].tolist() == list(range(6))
+    assert table["trial"].tolist() == list(range(10))
     assert {"state", "value", "seconds", "lr", "optimizer", "reason"} <= set(table)
 
 
@@ -166,54 +183,51 @@ def test_a_search_without_a_score_is_an_error(run, home, small, monkeypatch):
     assert run("adopt", NAME)[0] == 69
 
 
-def test_make_searches_what_the_competition_says_and_once(run, home, small, monkeypatch):
-    code, out, _ = run("run", NAME, "--trials", "5")
+def test_make_searches_what_the_competition_says_and_once(run, home, searched, monkeypatch):
+    code, out, _ = run("run", NAME, "--trials", "12")
     assert code == 0
-    assert "the best of 5" in out
-    assert len(finished(study_of(home))) == 5
+    assert "the best of 12" in out
+    assert len(finished(study_of(home))) == 12
     monkeypatch.setattr(tuning, "tune", lambda *_: pytest.fail("it searched again"))
-    again = run("run", NAME, "--trials", "5")[1]
+    again = run("run", NAME, "--trials", "12")[1]
     assert again.splitlines()[-1] == out.splitlines()[-1]
     assert "found: nothing was trained" in again
 
 
-def test_a_search_goes_on_with_another_sampler_and_pruner(run, home, small, monkeypatch):
-    run("tune", NAME, "--trials", "3")
+def test_a_search_goes_on_with_another_sampler_and_pruner(run, home, small, searched, monkeypatch):
     other = replace(small, search=replace(small.search, sampler=Sampler.RANDOM, pruner=Pruner.NONE))
     monkeypatch.setitem(find(NAME).candidates, "mlp", other)
-    assert run("tune", NAME, "--trials", "5")[0] == 0
-    assert len(finished(study_of(home))) == 5
+    assert run("tune", NAME, "--trials", "12")[0] == 0
+    assert len(finished(study_of(home))) == 12
     (parent,) = runs_of(home, optuna__role="study")
     assert parent.data.tags["sampler"] == "random"
 
 
-def test_trials_of_a_lost_study_are_not_taken_for_those_of_its_successor(run, home, small):
-    run("tune", NAME, "--trials", "3")
+def test_trials_of_a_lost_study_are_not_taken_for_those_of_its_successor(run, home, searched):
     (home.mlruns / "optuna.db").unlink()
-    run("tune", NAME, "--trials", "4")
+    run("tune", NAME, "--trials", "2")
     parents = runs_of(home, optuna__role="study")
-    assert sorted(len(runs_of(home, mlflow__parentRunId=each.info.run_id)) for each in parents) == [3, 4]
+    assert sorted(len(runs_of(home, mlflow__parentRunId=each.info.run_id)) for each in parents) == [2, 10]
 
 
-def test_zero_trials_train_what_is_declared(run, home, small):
-    code, out, _ = run("run", NAME, "--trials", "0")
-    assert code == 0
-    assert "settings     as declared" in out
-    assert not (home.mlruns / "optuna.db").exists()
-    run("tune", NAME, "--trials", "6")
+def test_zero_trials_train_what_is_declared(run, home, searched):
     assert study_of(home).best_trial.number > 0
     assert "settings     as declared\n" in run("run", NAME, "--trials", "0")[1]
 
 
-def test_a_changed_space_or_split_starts_anew_and_trains_the_same(run, home, small, monkeypatch):
-    run("tune", NAME, "--trials", "3")
+def test_zero_trials_need_no_database(run, home, small):
+    assert run("run", NAME, "--trials", "0")[0] == 0
+    assert not (home.mlruns / "optuna.db").exists()
+
+
+def test_a_changed_space_or_split_starts_anew_and_trains_the_same(run, home, small, searched, monkeypatch):
     before = study_of(home).study_name
     key = stages.train(Job(name=NAME, home=home)).key
     space = {**small.space, "lr": FloatDistribution(1e-4, 0.2, log=True)}
     monkeypatch.setitem(find(NAME).candidates, "mlp", replace(small, space=space))
     found = stages.train(Job(name=NAME, home=home))
     assert "as declared" in found.settings
-    run("tune", NAME, "--trials", "3")
+    run("tune", NAME, "--trials", "1")
     names = {study.study_name for study in optuna.get_all_study_summaries(open_storage(None, home.mlruns))}
     assert len(names) == 2
     assert before in names
@@ -221,12 +235,14 @@ def test_a_changed_space_or_split_starts_anew_and_trains_the_same(run, home, sma
     assert stages.train(Job(name=NAME, home=home)).key == key
 
 
-def test_adopt_prints_python_that_declares_the_best_settings(run, home, small):
+def test_there_is_nothing_to_adopt_before_a_search(run):
     assert run("adopt", NAME)[0] == 69
     code, _, err = run("adopt", NAME, "--model", "mlp_wide")
     assert code == 64
     assert "mlp_wide has nothing to tune" in err
-    run("tune", NAME, "--trials", "6")
+
+
+def test_adopt_prints_python_that_declares_the_best_settings(run, home, small, searched):
     code, out, _ = run("adopt", NAME)
     assert code == 0
     names = {each.__name__: each for each in (MLPConfig, Loss, Optimizer, Schedule, Activation)}
@@ -289,8 +305,7 @@ def test_a_worker_refuses_a_study_of_other_data_or_code(run):
     assert "the data or the code of this machine are others" in err.splitlines()[-1]
 
 
-def test_a_worker_refuses_a_storage_that_is_not_the_searchs(run, home, small):
-    run("tune", NAME, "--trials", "1")
+def test_a_worker_refuses_a_storage_that_is_not_the_searchs(run, home, searched):
     name = study_of(home).study_name
     code, _, err = run("work", NAME, "--study", name, "--born", "elsewhere", *WORKER)
     assert code == 69
@@ -301,16 +316,15 @@ def test_a_worker_refuses_a_storage_that_is_not_the_searchs(run, home, small):
 
 
 @pytest.mark.parametrize("complete", [False, True])
-def test_workers_that_are_lost_end_a_search_that_lacks_trials(run, home, small, monkeypatch, complete):
+def test_workers_that_are_lost_end_a_search_that_lacks_trials(run, home, searched, monkeypatch, complete):
     def lose(*_):
         raise ConnectionError("scheduler gone\nand much more")
 
-    run("tune", NAME, "--trials", "2")
     monkeypatch.setattr(workers, "employ", lose)
-    code, out, err = run("tune", NAME, "--trials", "2" if complete else "3", "--workers", "2")
+    code, out, err = run("tune", NAME, "--trials", "10" if complete else "11", "--workers", "2")
     assert "the workers were lost (ConnectionError: scheduler gone)" in err
     assert code == (0 if complete else 69)
-    assert ("2 finished" in out) is complete
+    assert ("10 finished" in out) is complete
 
 
 def test_a_cluster_that_is_not_there_is_told(home, small):

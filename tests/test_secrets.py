@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pipelines.home import REPOSITORY
 from tests.kaggle_server import KEY, TOKEN, USER, kaggle_server
+from tests.lanes import LEFT_BY_OTHERS
 
 pytest.importorskip("kaggle", reason="make extras EXTRAS=kaggle")
 pytestmark = pytest.mark.kaggle
@@ -30,7 +30,7 @@ def holders(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("account", [{"KAGGLE_API_TOKEN": TOKEN}, {"KAGGLE_USERNAME": USER, "KAGGLE_KEY": KEY}])
-def test_no_command_tells_the_key_or_the_token(tmp_path, account):
+def test_no_command_tells_the_key_or_the_token(tmp_path, python, account):
     environment = {**os.environ, **account, "KAGGLE_API_ENVIRONMENT": "TEST", "PODIUM_HOME": str(tmp_path)}
     said = ""
     with kaggle_server() as server:
@@ -45,7 +45,7 @@ def test_no_command_tells_the_key_or_the_token(tmp_path, account):
             server.accepted = accepted
             if status != 200:
                 server.refuse("DownloadDataFiles", status, " ".join(account.values()))
-            asked = [sys.executable, "-m", "pipelines", "--debug", command, "titanic"]
+            asked = [python, "-m", "pipelines", "--debug", command, "titanic"]
             done = subprocess.run(asked, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
             said += done.stdout + done.stderr
         assert server.requests
@@ -55,6 +55,8 @@ def test_no_command_tells_the_key_or_the_token(tmp_path, account):
     assert TOKEN not in said
 
 
-def test_no_file_holds_the_key_or_the_token(tmp_path_factory):
+@pytest.mark.alone
+@pytest.mark.parametrize("lane", ["fast", pytest.param("slow", marks=pytest.mark.slow)])
+def test_no_file_holds_the_key_or_the_token(tmp_path_factory, lane):
     assert holders(REPOSITORY) == []
-    assert holders(tmp_path_factory.getbasetemp()) == []
+    assert holders(Path(os.environ.get(LEFT_BY_OTHERS, tmp_path_factory.getbasetemp()))) == []

@@ -15,12 +15,12 @@ import pytest
 from pipelines import delivery, stages
 from pipelines.__main__ import cli
 from pipelines.competition import find
-from pipelines.database import DATABASE
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from pipelines.tracking import Tracker
 from submissions import drafts
 from submissions.outbox import Entry, Outbox
+from tests.conftest import empty_home
 from tests.kaggle_server import KEY, SPENT, USER, Kaggle, kaggle_server
 
 pytest.importorskip("kaggle", reason="make extras EXTRAS=kaggle")
@@ -31,9 +31,7 @@ NAME = SLUG = "titanic"
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, migrated):
     """A home with two runs and their submissions; its raw files are no twin's, as far as the kit knows."""
-    home = Home(tmp_path_factory.mktemp("sending"))
-    home.mlruns.mkdir(parents=True)
-    shutil.copy(migrated, home.mlruns / DATABASE)
+    home = empty_home(tmp_path_factory.mktemp("sending"), migrated)
     stages.locate(Job(name=NAME, home=home))
     shutil.copytree(home.synthetic / NAME, home.raw / NAME)
     candidates = find(NAME).candidates
@@ -385,6 +383,8 @@ def test_a_file_of_anybody_is_checked(server, home, run, tmp_path):
     assert run("check", NAME, str(tmp_path / "none.csv"))[0] == 64
 
 
+@pytest.mark.slow
+@pytest.mark.alone
 def test_fifty_kills_neither_lose_a_submission_nor_send_it_twice(server: Kaggle, home):
     server.hidden, server.pending, server.left = 2, 1, 10_000
     command = [sys.executable, "-m", "tests.send_kills", str(home.root), "50", "0", run_of(home).id]

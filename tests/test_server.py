@@ -17,17 +17,16 @@ from mlflow import MlflowClient
 from models.tuning import Budget
 from pipelines import stages
 from pipelines.__main__ import cli
-from pipelines.database import DATABASE
-from pipelines.home import Home
 from pipelines.job import Job
 from pipelines.server import ADDRESS, ORIGIN
 from pipelines.tracking import Tracker
 from pipelines.tuning import tune
 from pipelines.workers import Crew
 from tests.clusters import PostgreSQL, free_port, postgresql, wait_for
+from tests.conftest import empty_home
 from tests.serving import Server
 
-pytestmark = pytest.mark.postgres
+pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 NAME, TWIN = "titanic", "titanic-twin"
 
 
@@ -105,13 +104,6 @@ def server(running, monkeypatch) -> TrackingServer:
     return running
 
 
-def new_home(folder: Path, migrated: Path) -> Home:
-    home = Home(folder)
-    home.mlruns.mkdir(parents=True)
-    shutil.copy(migrated, home.mlruns / DATABASE)
-    return home
-
-
 def test_a_training_is_on_the_server_with_all_that_it_is_here(server, home, run):
     here = stages.train(Job(name=NAME, home=home)).run
     (there,) = server.runs()
@@ -166,7 +158,7 @@ def test_code_of_others_runs_only_where_it_is_named(server, home, tmp_path, migr
     code = Path(server.client.download_artifacts(there.info.run_id, "model/code/data/metrics.py"))
     code.write_text(code.read_text().replace("LEAST_PROBABILITY = 1e-15", "LEAST_PROBABILITY = 0.49"))
     server.client.log_artifact(there.info.run_id, str(code), "model/code/data")
-    other = new_home(tmp_path / "other", migrated)
+    other = empty_home(tmp_path / "other", migrated)
     shutil.copytree(home.root / "data", other.root / "data")
     ask = ["predict", NAME, str(other.synthetic / NAME / "test.csv"), "--home", str(other.root)]
     capfd.readouterr()
@@ -178,14 +170,14 @@ def test_code_of_others_runs_only_where_it_is_named(server, home, tmp_path, migr
 
 def test_another_machine_ranks_compares_reproduces_and_serves_what_is_there(server, home, tmp_path, migrated, capsys):
     first = stages.train(Job(name=NAME, home=home)).run
-    other = new_home(tmp_path / "other", migrated)
+    other = empty_home(tmp_path / "other", migrated)
     hit = stages.train(Job(name=NAME, home=other))
     assert hit.hit  # of the same key
     assert hit.run.name == first.name
     assert hit.run.artifacts.is_relative_to(other.mlruns)
     second = stages.train(Job(name=NAME, home=other, seed=1)).run
 
-    third = new_home(tmp_path / "third", migrated)
+    third = empty_home(tmp_path / "third", migrated)
     shutil.copytree(home.root / "data", third.root / "data")
 
     def run(*arguments: str) -> tuple[int, str]:

@@ -23,6 +23,12 @@ def job(home) -> Job:
     return Job(name="titanic", home=home)
 
 
+@pytest.fixture
+def trained(trained_home) -> Job:
+    """In its home there is a finished run."""
+    return Job(name="titanic", home=trained_home("titanic"))
+
+
 class EditedJob(Job):
     """A job whose competition was edited after it was found."""
 
@@ -81,7 +87,8 @@ def test_tables_that_another_process_wrote_meanwhile_stay(job, monkeypatch):
     assert stages.ingest(job).tables.fold_hash == found.fold_hash
 
 
-def test_damaged_predictions_are_made_anew(job):
+def test_damaged_predictions_are_made_anew(trained):
+    job = trained
     content = stages.submit(job, stages.train(job)).read_bytes()
     for spoilt in (b"", b"PAR1 and no more"):
         for path in job.home.mlruns.rglob("test_predictions.parquet"):
@@ -93,7 +100,8 @@ def test_damaged_predictions_are_made_anew(job):
 
 
 @pytest.mark.parametrize("how", [shutil.move, shutil.copytree])
-def test_a_home_that_was_moved_or_copied_keeps_its_runs_and_writes_to_itself(job, tmp_path, how):
+def test_a_home_that_was_moved_or_copied_keeps_its_runs_and_writes_to_itself(trained, tmp_path, how):
+    job = trained
     stages.submit(job, stages.train(job))
     how(job.home.root, tmp_path / "elsewhere")
     moved = Job(name="titanic", home=Home(tmp_path / "elsewhere"))

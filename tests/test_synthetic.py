@@ -23,6 +23,7 @@ from submissions.check import check_sample
 from submissions.layout import Labels, Probabilities
 from tests.toy import SCHEMA
 
+pytestmark = pytest.mark.usefixtures("whole_twins")
 MANY = Schema(
     id="id",
     target=Classes("class", tuple(f"Class_{number}" for number in range(1, 10))),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -208,11 +207,11 @@ print("score", found.metrics["cv_score"])
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_competition_of_each_kind_runs_from_its_twin_to_a_submission(tmp_path, name):
+def test_a_competition_of_each_kind_runs_from_its_twin_to_a_submission(tmp_path, python, name):
     code, home = copy_code(tmp_path / "code"), tmp_path / "home"
     (code / "pipelines" / "competitions" / f"{name}.py").write_text(FILE.format(**{"thresholds": "None"} | KINDS[name]))
     ended = subprocess.run(
-        [sys.executable, "-c", PROGRAM, name, str(home)], cwd=code, capture_output=True, text=True, timeout=300
+        [python, "-c", PROGRAM, name, str(home)], cwd=code, capture_output=True, text=True, timeout=300
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
     print(ended.stdout)

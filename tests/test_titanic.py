@@ -73,6 +73,7 @@ def test_the_fare_is_shared_by_the_train_rows_of_a_ticket_and_oneself():
     assert group.transform(passengers(FAMILY[0]))["fare_a_head"].tolist() == pytest.approx([69.55 / 4])
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_the_real_files_are_ingested_whole(home, real_archives, monkeypatch):
     monkeypatch.setenv("KAGGLE_ARCHIVES", str(real_archives))
@@ -83,6 +84,7 @@ def test_the_real_files_are_ingested_whole(home, real_archives, monkeypatch):
     assert tables.test["Fare"].isna().sum() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_the_default_model_passes_the_mark_over_several_splits(home, real_archives, monkeypatch):
     """.840 is the mark; the mean of ten seeds stands in the README."""
@@ -93,6 +95,7 @@ def test_the_default_model_passes_the_mark_over_several_splits(home, real_archiv
     assert statistics.mean(fit.score for fit in fits) > 0.845
 
 
+@pytest.mark.slow
 @pytest.mark.real
 def test_shuffled_labels_score_like_the_greater_class(home, real_archives, monkeypatch):
     """Group features that saw a row's own label would betray it."""

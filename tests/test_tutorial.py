@@ -59,8 +59,9 @@ def follow(page: Path, folder: Path) -> list[str]:
     return printed
 
 
-def test_a_stranger_can_follow_the_tutorial(tmp_path):
-    printed = follow(PAGE, check_out(tmp_path))
+@pytest.mark.slow
+def test_a_stranger_can_follow_the_tutorial(tmp_path, python):
+    printed = follow(PAGE, check_out(tmp_path, python))
     trained, found = (sum(words in each for each in printed) for words in (", trained in ", "nothing was trained"))
     assert (trained, found) == (5, 1)
     assert re.search(r"kappa +0\.\d+ in that trial; 0\.\d+ as declared, thresholds untuned\n", "\n".join(printed))

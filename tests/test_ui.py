@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -11,24 +10,22 @@ import pytest
 from models.tuning import Budget
 from pipelines import stages
 from pipelines.competition import find
-from pipelines.database import DATABASE
 from pipelines.home import Home
 from pipelines.job import Job
 from pipelines.tuning import tune
 from pipelines.workers import Crew
 from tests.browser import Pages, walk
 from tests.clusters import wait_for
+from tests.conftest import empty_home
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.alone]
 TWIN = "titanic-twin"
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory, migrated) -> Home:
     """Holds a search of three trials, of the twin."""
-    home = Home(tmp_path_factory.mktemp("ui"))
-    home.mlruns.mkdir()
-    shutil.copy(migrated, home.mlruns / DATABASE)
+    home = empty_home(tmp_path_factory.mktemp("ui"), migrated)
     job = Job(name="titanic", home=home)
     tune(job, stages.ingest(job), Budget(trials=3), Crew())
     return home

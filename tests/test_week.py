@@ -20,13 +20,13 @@ from tests.environment import without_make
 from tests.serving import served
 from tests.test_docs import check_out
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.alone]
 MINUTES = 4
 
 
-def test_a_week(tmp_path, migrated):
+def test_a_week(tmp_path, migrated, python):
     started = time.monotonic()
-    folder = check_out(tmp_path)
+    folder = check_out(tmp_path, python)
     shutil.copy(migrated, folder / "mlruns" / DATABASE)
     real = (ARCHIVES / "titanic.zip").is_file()
     label = "titanic" if real else "titanic-twin"

@@ -1,0 +1,43 @@
+"""The tests, lane by lane: `python -m tests.lanes fast|slow [ARGUMENTS OF PYTEST]`.
+
+`fast` is what protects a change. `slow` is the rest: long trainings, series of kills, clusters, servers, the browser,
+and the documents as written. Each runs on as many processes as there are cores, and then, one after another, what
+wants to be alone: what measures time, kills, or looks at all that the others have left.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.zygote import PYTHON, zygote
+
+PARALLEL = ("-n", str(os.cpu_count()), "--dist", "loadgroup")
+LANES = {
+    "fast": ((*PARALLEL, "-m", "not slow and not alone"), ("-m", "not slow and alone")),
+    "slow": ((*PARALLEL, "-m", "slow and not alone"), ("-m", "slow and alone")),
+}
+LEFT_BY_OTHERS = "PODIUM_TESTS"  # names the folder that holds what all parts of a lane have written
+NOTHING_CHOSEN = 5  # pytest's exit code where the arguments choose no test of a part
+
+
+def run(lane: str, arguments: list[str]) -> int:
+    """Runs the parts of a lane; the first exit code that is not 0."""
+    codes = []
+    with tempfile.TemporaryDirectory(prefix="podium-tests-", ignore_cleanup_errors=True) as folder, zygote() as python:
+        environment = {**os.environ, LEFT_BY_OTHERS: folder, PYTHON: str(python)}
+        for number, chosen in enumerate(LANES[lane]):
+            command = [sys.executable, "-m", "pytest", *chosen, f"--basetemp={Path(folder) / str(number)}", *arguments]
+            codes.append(subprocess.run(command, env=environment).returncode)
+            if codes[-1] not in (0, NOTHING_CHOSEN):
+                return codes[-1]
+    return 0 if 0 in codes else NOTHING_CHOSEN
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in LANES:
+        raise SystemExit(f"say which lane: python -m tests.lanes {'|'.join(LANES)}")
+    raise SystemExit(run(sys.argv[1], sys.argv[2:]))
