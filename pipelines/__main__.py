@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import statistics
 import sys
-import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -14,21 +13,23 @@ from typing import Annotated, Any
 import typer
 
 from data.errors import BadDataError, PodiumError, UsageError
-from pipelines import card_commands, compare_commands, new_commands, search_commands, send_commands, serve_commands
+from pipelines import (
+    card_commands,
+    compare_commands,
+    new_commands,
+    run_command,
+    search_commands,
+    send_commands,
+    serve_commands,
+)
 from pipelines.options import (
-    Address,
     Again,
-    Backend,
     Device,
-    Full,
     HomeFolder,
-    Minutes,
     Model,
     Name,
     Seed,
     Storage,
-    Trials,
-    Workers,
     home_of,
     job_of,
     print_path,
@@ -46,39 +47,7 @@ def main(debug: Annotated[bool, typer.Option("--debug", help="Show where an erro
     main.debug = debug  # type: ignore[attr-defined]  # read where errors end
 
 
-@app.command()
-def run(
-    name: Name,
-    model: Model = None,
-    seed: Seed = 0,
-    device: Device = "auto",
-    again: Again = False,
-    full: Full = False,
-    trials: Trials = None,
-    minutes: Minutes = None,
-    workers: Workers = 1,
-    backend: Backend = None,
-    address: Address = None,
-    storage: Storage = None,
-    home: HomeFolder = None,
-) -> None:
-    """From nothing to the submission, with the best settings that were found; the last line is its path."""
-    started = time.perf_counter()
-    from pipelines import stages
-    from pipelines.blending import best, train_and_blend
-    from pipelines.closing import closing
-    from pipelines.tuning import Effort
-    from pipelines.workers import Crew
-
-    job = job_of(
-        name, home, model=model, seed=seed, device=device, again=again, full=full, storage=storage, declared=trials == 0
-    )
-    effort = Effort(trials=trials, minutes=minutes, crew=Crew(workers=workers, backend=backend, address=address))
-    trained = train_and_blend(job, effort)
-    chosen = best(job.competition.metric, trained)
-    path = stages.submit(job, chosen)
-    print(closing(job, trained, chosen, seconds=time.perf_counter() - started))
-    print_path(path)
+run_command.add(app)
 
 
 @app.command()
@@ -211,8 +180,9 @@ def leaks(
 ) -> None:
     """Measure how much a split that tears kin apart would flatter, on a small model."""
     from models.devices import resolve
-    from pipelines import console, stages
+    from pipelines import stages
     from pipelines.leaks import measure, small
+    from pipelines.progress import progress
     from pipelines.workshop import KeptWorkshop
 
     job = job_of(name, home, model=model, seed=seed)
@@ -226,7 +196,7 @@ def leaks(
         seed=seed,
         device=where,
         workshop=KeptWorkshop(job.home.cache, where),
-        show=lambda title: console.progress(f"{name} {title}", metric, small(candidate).config.epochs),
+        show=lambda title: progress(f"{name} {title}", metric, small(candidate).config.epochs),
     )
     better = leak.torn - leak.kept if metric.greater_is_better else leak.kept - leak.torn
     print(f"{name} {chosen}, one small network a fold: out-of-fold {metric.name}")
@@ -264,10 +234,16 @@ def ui(
     raise typer.Exit(serve_pages(home_of(home).mlruns, port))
 
 
-def cli(arguments: list[str] | None = None) -> int:
-    """Runs a command and returns its exit code; an error is one line on stderr."""
+def cli(arguments: list[str] | None = None, keeps: bool = False) -> int:
+    """Runs a command and returns its exit code; an error is one line on stderr.
+
+    Args:
+        arguments: of the command; None: those of the process.
+        keeps: whether a run may tell what was kept of an earlier one, and keep what it tells. That holds for the code
+            as it is written, and so not for a process that has changed what it loaded.
+    """
     try:
-        code = app(args=arguments, prog_name="podium", standalone_mode=False) or 0
+        code = app(args=arguments, prog_name="podium", standalone_mode=False, obj=keeps) or 0
         if code == INTERRUPTED:  # typer's own answer to Ctrl-C
             raise KeyboardInterrupt
         return code
@@ -300,4 +276,4 @@ def leave(code: int) -> None:
 
 
 if __name__ == "__main__":
-    leave(cli())
+    leave(cli(keeps=True))

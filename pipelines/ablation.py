@@ -25,13 +25,15 @@ from models.devices import resolve
 from models.epochs import Epoch, Told
 from models.tuner import FAILURES, line_of
 from models.tuning import plain
-from pipelines import console, fitting, report, stages
+from pipelines import fitting, report
 from pipelines.home import scratch
 from pipelines.job import Job
 from pipelines.origin import tags_of
+from pipelines.progress import progress
 from pipelines.runs import Child
 from pipelines.stages import Ingested
 from pipelines.tracking import Tracker
+from pipelines.training import describe
 from pipelines.workshop import KeptWorkshop
 
 KINDS = {  # of a config's fields: the types of their values, and how they are called
@@ -119,7 +121,7 @@ def ablate(job: Job, ingested: Ingested, over: str, wanted: str | None) -> str:
     declared = plain(getattr(config, over))
     tracker = Tracker(job.home.mlruns)
     cases = []
-    stages.describe(job, ingested, tracker)
+    describe(job, ingested, tracker)
     with tracker.run(ingested.label, f"ablate-{model}-{over}", tags, {over: str(declared)}) as running:
         for value in values:
             cases.append(_case(job, encoded, candidate.config, over, value, device))
@@ -138,7 +140,7 @@ def _case(job: Job, encoded: fitting.Encoded, config: Config, over: str, value: 
     history: list[Epoch] = []
     fit, reason, started = None, None, time.time()
     metric = job.competition.metric
-    with console.progress(f"{job.name} {over}={plain(value)}", metric, config.epochs) as show:
+    with progress(f"{job.name} {over}={plain(value)}", metric, config.epochs) as show:
 
         def watch(epoch: Told) -> None:
             show(epoch)

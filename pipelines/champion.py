@@ -9,9 +9,7 @@ from data.metrics import Metric
 from pipelines import console
 from pipelines.home import MODEL
 from pipelines.packaging import has_other_code
-from pipelines.runs import FinishedRun
-from pipelines.server import ORIGIN, is_scored_by
-from pipelines.tracking import Tracker
+from pipelines.runs import ORIGIN, FinishedRun, Runs, is_scored_by
 
 
 def ranked(runs: Sequence[FinishedRun], metric: Metric) -> list[FinishedRun]:
@@ -21,7 +19,7 @@ def ranked(runs: Sequence[FinishedRun], metric: Metric) -> list[FinishedRun]:
     return sorted(alike, key=lambda run: (sign * run.metrics["cv_score"], run.ended))
 
 
-def crown(experiment: str, metric: Metric, tracker: Tracker, fetches: bool = False) -> FinishedRun | None:
+def crown(experiment: str, metric: Metric, runs: Runs, fetches: bool = False) -> FinishedRun | None:
     """Makes the model of the best run the registered champion, here and on the server if there is one.
 
     A run that others made, whose model holds other code than this repository's, is none: nobody's code is run that was
@@ -30,27 +28,27 @@ def crown(experiment: str, metric: Metric, tracker: Tracker, fetches: bool = Fal
     Args:
         experiment: its name.
         metric: that runs are ranked by.
-        tracker: of the home.
+        runs: of the home.
         fetches: whether runs count that the server alone has.
 
     Returns:
         That run; None: no run has a model.
     """
-    _crown_there(experiment, metric, tracker)
-    runs = [run for run in ranked(tracker.trainings([experiment]), metric) if fetches or not run.elsewhere]
-    best = next(filter(None, (_servable(run, tracker) for run in runs)), None)
-    if best is not None and tracker.champion(experiment) != best.id:
+    _crown_there(experiment, metric, runs)
+    known = [run for run in ranked(runs.trainings([experiment]), metric) if fetches or not run.elsewhere]
+    best = next(filter(None, (_servable(run, runs) for run in known)), None)
+    if best is not None and runs.champion(experiment) != best.id:
         try:
-            tracker.crown(experiment, best)
+            runs.writable().crown(experiment, best)
         except PodiumError as error:  # the home may be one to read only
             console.warn(str(error))
     return best
 
 
-def _servable(run: FinishedRun, tracker: Tracker) -> FinishedRun | None:
+def _servable(run: FinishedRun, runs: Runs) -> FinishedRun | None:
     """The run, with its files here, if it has a model that may be the champion."""
     try:
-        here = tracker.fetch(run) if run.elsewhere else run
+        here = runs.fetch(run) if run.elsewhere else run
         if not (here.artifacts / MODEL).is_dir():
             return None
         if ORIGIN not in here.tags or not has_other_code(here.artifacts / MODEL):
@@ -62,10 +60,10 @@ def _servable(run: FinishedRun, tracker: Tracker) -> FinishedRun | None:
     return None
 
 
-def _crown_there(experiment: str, metric: Metric, tracker: Tracker) -> None:
-    if tracker.server is not None:
+def _crown_there(experiment: str, metric: Metric, runs: Runs) -> None:
+    if runs.server is not None:
         try:
-            tracker.server.crown(experiment, metric)
+            runs.server.crown(experiment, metric)
         except UnavailableError as error:
             console.warn(f"{error}: without the runs that it has, and no champion is made there")
-            tracker.server = None
+            runs.server = None

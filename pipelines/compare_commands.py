@@ -30,9 +30,9 @@ def leaderboard(
     """Rank all finished trainings, and say where each would stand on the real board."""
     from pipelines import console
     from pipelines import leaderboard as board
-    from pipelines.tracking import Tracker
+    from pipelines.reading import open_runs
 
-    listed = board.entries(Tracker(home_of(home).mlruns), name)
+    listed = board.entries(open_runs(home_of(home).mlruns), name)
     for path, write in ((csv, board.csv), (html, board.page)):
         if path is not None:
             console.write(path, write(listed))
@@ -45,10 +45,10 @@ def leaderboard(
 def compare(a: Run, b: Run, home: HomeFolder = None) -> None:
     """Tell whether run B is better than run A, or lucky: a paired bootstrap over the same out-of-fold rows."""
     from pipelines import comparing, console
-    from pipelines.tracking import Tracker
+    from pipelines.reading import open_runs
 
-    tracker = Tracker(home_of(home).mlruns)
-    found = comparing.compared(tracker.find(a), tracker.find(b))
+    runs = open_runs(home_of(home).mlruns)
+    found = comparing.compared(runs.find(a), runs.find(b))
     for table in comparing.tables(found):
         console.show(table)
     print(found.advice)
@@ -60,12 +60,12 @@ def reproduce(
     home: HomeFolder = None,
 ) -> None:
     """Train an old run again by its own code, data and settings, and compare the predictions."""
+    from pipelines.reading import open_runs
     from pipelines.reproducing import reproduce as again
-    from pipelines.tracking import Tracker
 
     folders = home_of(home)
-    tracker = Tracker(folders.mlruns)
-    for line in again(tracker.find(run), folders, tracker, here):
+    runs = open_runs(folders.mlruns)
+    for line in again(runs.find(run), folders, runs, here):
         print(line, flush=True)
 
 

@@ -11,9 +11,9 @@ from mlflow import MlflowClient
 
 from data.errors import UsageError
 from data.files import beside
-from pipelines.runs import errors_told
+from pipelines.running import errors_told
+from pipelines.runs import DATABASE
 
-DATABASE = "mlflow.db"
 UNSAFE = frozenset("#%?")  # in the path of a database that is named by an address
 
 

@@ -11,9 +11,8 @@ from data.kaggle import Account, Listed
 from data.refusals import SITE
 from pipelines.competition import find
 from pipelines.home import Home
-from pipelines.runs import PRIVATE, PUBLIC
+from pipelines.runs import PRIVATE, PUBLIC, Runs
 from pipelines.scores import Sent
-from pipelines.tracking import Tracker
 from submissions import drafts
 from submissions.check import RefusedError
 from submissions.outbox import Entry, Outbox, State
@@ -37,7 +36,7 @@ class Delivery:
     home: Home
     account: Account
     outbox: Outbox
-    tracker: Tracker
+    runs: Runs
     tell: Callable[[str], None]
 
     def all(self) -> Iterator[Entry]:
@@ -87,7 +86,7 @@ class Delivery:
             if entry.state in LOOKED_FOR:
                 entry = self._read_back(entry, slug)
             if entry.state is not State.UPLOADED:
-                return record(entry, self.outbox, self.tracker, self.tell)
+                return record(entry, self.outbox, self.runs, self.tell)
 
     def _upload(self, entry: Entry, slug: str) -> Entry:
         before = [each for each in self.account.submissions(slug) if each.file == entry.file]
@@ -160,10 +159,11 @@ def listed(entry: Entry, found: Listed) -> Entry:
     )
 
 
-def record(entry: Entry, outbox: Outbox, tracker: Tracker, tell: Callable[[str], None]) -> Entry:
+def record(entry: Entry, outbox: Outbox, runs: Runs, tell: Callable[[str], None]) -> Entry:
     """Writes to the run what Kaggle made of its submission; one that has no score yet goes on waiting."""
     if entry.state is not State.READ:
         return entry
+    tracker = runs.writable()
     if tracker.has(entry.run):
         tracker.log(entry.run, _scores(entry.public, entry.private))
         tracker.tag(entry.run, {"kaggle_ref": str(entry.ref), **({"kaggle_error": entry.error} if entry.error else {})})
@@ -173,15 +173,15 @@ def record(entry: Entry, outbox: Outbox, tracker: Tracker, tell: Callable[[str],
 
 
 def record_late(
-    found: Sequence[Sent], entries: Sequence[Entry], outbox: Outbox, tracker: Tracker, tell: Callable[[str], None]
+    found: Sequence[Sent], entries: Sequence[Entry], outbox: Outbox, runs: Runs, tell: Callable[[str], None]
 ) -> None:
     """Writes the scores that came after nobody waited for them any more, and those of files that were sent by hand."""
     for each in found:
         late = [entry for entry in entries if entry.state in LOOKED_FOR and is_of(entry, each.listed)]
         for entry in late:
-            record(outbox.put(listed(entry, each.listed)), outbox, tracker, tell)
+            record(outbox.put(listed(entry, each.listed)), outbox, runs, tell)
         if not late and each.run is not None and each.listed.public is not None and PUBLIC not in each.run.metrics:
-            tracker.log(each.run.id, _scores(each.listed.public, each.listed.private))
+            runs.writable().log(each.run.id, _scores(each.listed.public, each.listed.private))
 
 
 def _scores(public: float | None, private: float | None) -> dict[str, float]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import pandas as pd
 from rich import box
 from rich.table import Table
 
@@ -19,9 +18,8 @@ from data.sources import Source
 from pipelines import console
 from pipelines.champion import ranked
 from pipelines.competition import Competition, find, names
-from pipelines.runs import PUBLIC, FinishedRun
+from pipelines.runs import PUBLIC, FinishedRun, Runs
 from pipelines.stages import TWIN_SUFFIX
-from pipelines.tracking import Tracker
 from submissions.board import Board
 
 FIGURES = ("learning_curves.png", "confusion_matrix.png", "predicted.png", "score_by_flag.png", "score_by_length.png")
@@ -112,17 +110,17 @@ class Entry:
         }
 
 
-def entries(tracker: Tracker, name: str | None = None) -> dict[str, list[Entry]]:
+def entries(runs: Runs, name: str | None = None) -> dict[str, list[Entry]]:
     """The finished trainings by experiment, the best first; of equals the one that was first.
 
     Args:
-        tracker: holds the runs.
+        runs: of a home.
         name: a competition; None: all.
 
     Raises:
         UsageError: nothing was trained yet.
     """
-    wanted = [name] if name is not None else names()
+    wanted = [name] if name is not None else _with_runs(runs)
     found: dict[str, list[Entry]] = {}
     for each in wanted:
         try:
@@ -133,9 +131,9 @@ def entries(tracker: Tracker, name: str | None = None) -> dict[str, list[Entry]]
             console.warn(f"left out: {error}")
             continue
         for label in (each, each + TWIN_SUFFIX):
-            runs = tracker.trainings([label])
-            ordered = ranked(runs, competition.metric)
-            if others := len(runs) - len(ordered):
+            trained = runs.trainings([label])
+            ordered = ranked(trained, competition.metric)
+            if others := len(trained) - len(ordered):
                 console.warn(f"{label}: runs left out, as they were not scored by {competition.metric.name}: {others}")
             if ordered:
                 found[label] = [
@@ -144,6 +142,14 @@ def entries(tracker: Tracker, name: str | None = None) -> dict[str, list[Entry]]
     if not found:
         raise UsageError(f"there is no finished run yet: make {name or 'titanic'}")
     return found
+
+
+def _with_runs(runs: Runs) -> list[str]:
+    """The competitions that may have runs; a declaration costs its imports, and the others are not read."""
+    if runs.server is not None:
+        return names()
+    known = {label.removesuffix(TWIN_SUFFIX) for label in runs.experiments()}
+    return [name for name in names() if name in known]
 
 
 def table(label: str, listed: Sequence[Entry]) -> Table:
@@ -166,6 +172,8 @@ def best_line(listed: Sequence[Entry]) -> str:
 
 def csv(listed: Mapping[str, Sequence[Entry]]) -> str:
     """All entries as CSV."""
+    import pandas as pd
+
     stream = io.StringIO()
     pd.DataFrame([each.cells() for group in listed.values() for each in group]).to_csv(stream, index=False)
     return stream.getvalue()

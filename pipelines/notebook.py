@@ -13,7 +13,6 @@ from data.files import beside, remove
 from pipelines import artifacts
 from pipelines.home import MODEL, Home
 from pipelines.packaging import CODE, requirements
-from pipelines.pipeline import Pipeline
 from pipelines.runs import FinishedRun
 from submissions import drafts
 from submissions.check import check
@@ -104,6 +103,8 @@ def answer(pipeline: Path) -> bytes:
         BadDataError: they do not fit the declaration.
         RefusedError: Kaggle would not accept it.
     """
+    from pipelines.pipeline import Pipeline  # with torch, which writing a notebook does without
+
     loaded = Pipeline.load(pipeline)
     competition = loaded.competition
     schema, slug = competition.schema, competition.slug

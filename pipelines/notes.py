@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 
 from pipelines.competition import Competition
-from pipelines.runs import FinishedRun
-from pipelines.tracking import KIND, NOTE, VIEW
+from pipelines.runs import KIND, NOTE, VIEW, FinishedRun
 
 TRAINING = "custom_model_development"  # MLflow's word for an experiment of trainings
 COLUMNS = (

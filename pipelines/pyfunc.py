@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
-from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import AnyType
 
 from data.errors import StorageError
-from pipelines.runs import errors_told
 
 if TYPE_CHECKING:
     import pandas as pd
+    from mlflow.types import Schema
 
 BESIDE_CODE = (  # MLflow's files of a model that hold no code
     "MLmodel",
@@ -56,6 +54,8 @@ class Model:
         from mlflow import pyfunc
         from mlflow.models import ModelSignature
 
+        from pipelines.running import errors_told
+
         ours = [each for each in self.requirements if each.startswith("mlflow==")]
 
         with errors_told("the model cannot be written"):
@@ -90,6 +90,9 @@ def runs_only(model: Path, script: str, code: str) -> bool:
 
 
 def _schema(columns: Sequence[Column]) -> Schema:
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType
+
     # any type in the place of long, to which MLflow's server would cut 1.5 off unasked: the model checks it itself
     types: dict[type, DataType | AnyType] = {
         int: AnyType(),

@@ -17,15 +17,14 @@ import numpy as np
 from data.errors import PodiumError, StorageError, UnavailableError
 from models.config import Config
 from models.devices import resolve
-from pipelines import artifacts, console, fitting, keys, stages
-from pipelines.blending import NAME as BLEND
+from pipelines import artifacts, fitting, keys, stages
 from pipelines.checkpoints import Checkpoint
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from pipelines.origin import machine, versions
-from pipelines.runs import FinishedRun
-from pipelines.stages import Ingested
-from pipelines.tracking import Tracker
+from pipelines.progress import progress
+from pipelines.runs import FinishedRun, Runs
+from pipelines.stages import BLEND, Ingested
 from pipelines.workshop import KeptWorkshop
 from submissions.blend import blend
 
@@ -47,7 +46,7 @@ class Replica:
     parts: Sequence[Replica]  # of a blend; (): a training
 
     @staticmethod
-    def of(run: FinishedRun, home: Home, tracker: Tracker) -> Replica:
+    def of(run: FinishedRun, home: Home, runs: Runs) -> Replica:
         """Finds what made a run.
 
         Raises:
@@ -68,7 +67,7 @@ class Replica:
             source = f"{ingested.tables.source}: {ingested.tables.place}"
             was = f"the run is of {run.tags['data_source']}, {run.tags['data_hash'][:12]}"
             raise UnavailableError(f"{run.name}: the raw files are others: {was}, but {source} is found")
-        parts = [Replica.of(part, home, tracker) for part in _blended(run, ingested.label, tracker)]
+        parts = [Replica.of(part, home, runs) for part in _blended(run, ingested.label, runs)]
         return Replica(job=job, run=run, ingested=ingested, parts=parts)
 
     @property
@@ -99,7 +98,7 @@ class Replica:
         candidate = replace(candidate, config=config)
         encoded = fitting.encode(job.competition, self.ingested.tables, candidate, KeptWorkshop(job.home.cache, device))
         checkpoint = Checkpoint(job.home.checkpoints / f"reproduce-{self.run.id}.safetensors")
-        with console.progress(f"{job.name} {model} again", job.competition.metric, config.epochs) as show:
+        with progress(f"{job.name} {model} again", job.competition.metric, config.epochs) as show:
             fit = fitting.fit(
                 job.competition, encoded, config, seed=job.seed, device=device, watch=show, keep=checkpoint
             )
@@ -107,13 +106,13 @@ class Replica:
         return fit.oof, fit.test
 
 
-def reproduce(run: FinishedRun, home: Home, tracker: Tracker, here: bool = False) -> Iterator[str]:
+def reproduce(run: FinishedRun, home: Home, runs: Runs, here: bool = False) -> Iterator[str]:
     """Trains a run again, and tells line by line what is as it was, and how far the predictions are from its own.
 
     Args:
         run: a finished training or blend.
         home: where it lies.
-        tracker: of that home.
+        runs: of that home.
         here: whether code that has changed since is an error; otherwise the run's own is taken from the repository's
             history.
 
@@ -121,7 +120,7 @@ def reproduce(run: FinishedRun, home: Home, tracker: Tracker, here: bool = False
         UnavailableError: the raw files or the code are not there any more.
         UnequalError: the predictions are others.
     """
-    replica = Replica.of(run, home, tracker)
+    replica = Replica.of(run, home, runs)
     if replica.key != run.tags["key"]:
         if here:
             raise UnavailableError(f"{run.name}: neither this code nor these settings make it: another key comes out")
@@ -200,14 +199,14 @@ def _in_a_copy(run: FinishedRun, home: Home) -> None:
         raise error
 
 
-def _blended(run: FinishedRun, experiment: str, tracker: Tracker) -> list[FinishedRun]:
+def _blended(run: FinishedRun, experiment: str, runs: Runs) -> list[FinishedRun]:
     """The runs of a blend; of a training none."""
     if run.tags["model"] != BLEND:
         return []
     found = []
     for model, part in _read(run, "blend.json")["models"].items():
         key = part.get("key")  # its id is another in a home that it was fetched to
-        other = tracker.finished(experiment, key) if key else tracker.read(str(part["run"]))
+        other = runs.finished(experiment, key) if key else runs.read(str(part["run"]))
         if other is None:
             raise UnavailableError(f"{run.name}: the run of {model} that it blends is not here")
         found.append(other)

@@ -1,41 +1,37 @@
-"""Runs: what a run of MLflow is to the stages, under way and ended."""
+"""Runs: what a run is to the stages, and how those of a home are asked for. Nothing here imports MLflow."""
 
 from __future__ import annotations
 
+import difflib
 import os
-import re
 import socket
-import sqlite3
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run
-from mlflow.exceptions import MlflowException
-from mlflow.utils.file_utils import local_file_uri_to_path
-from sqlalchemy.exc import SQLAlchemyError
+from data.errors import StorageError, UsageError
 
-from data.errors import StorageError, UnavailableError
-from pipelines import console
-from pipelines.server import BATCH, Server
+if TYPE_CHECKING:
+    from data.metrics import Metric
+    from pipelines.server import Server
+    from pipelines.tracking import Tracker
 
 WANTED = {"competition", "data_hash", "data_source", "device", "fold_hash", "git_commit", "key", "model", "seed"}
 PUBLIC, PRIVATE = "lb_public", "lb_private"  # metrics: a run's scores on Kaggle's leaderboards
-FLUSH_SECONDS = 10  # between two writes of a running training's metrics
+MOST_NAMED = 6  # runs in an error
+DATABASE = "mlflow.db"
+ADDRESS = "MLFLOW_TRACKING_URI"  # variable that names a server
+CHAMPION = "champion"  # alias of the model of the best run
 
-
-@contextmanager
-def errors_told(line: str) -> Iterator[None]:
-    """Turns MLflow's and the database's errors into one line."""
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
-        database = re.search(r"\(sqlite3\.\w+\) (.*)", str(error))  # what lies below MLflow's and SQLAlchemy's words
-        told = database[1] if database else str(error).splitlines()[0]
-        raise StorageError(f"{line} ({told})") from error
+# MLflow's own tags and ours.
+NOTE = "mlflow.note.content"  # of a run or an experiment: what its page says, in Markdown
+KIND = "mlflow.experimentKind"  # of an experiment
+VIEW_NAME = "by-score"  # in the address of a page
+VIEW = f"mlflow.sharedViewState.{VIEW_NAME}"  # of an experiment: a view of its runs
+ORIGIN = "podium.run"  # of a run that came from elsewhere: its id there
+SENT = "podium.sent"  # of a run that a server has all of: the server's address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,20 +46,6 @@ class FinishedRun:
     artifacts: Path
     ended: int  # ms since 1970
     elsewhere: bool = False  # on a server alone; `Tracker.find` fetches it
-
-    @classmethod
-    def of(cls, run: Run, elsewhere: Path | None = None) -> FinishedRun:
-        """A run of MLflow; one of a server has its files elsewhere."""
-        return cls(
-            id=run.info.run_id,
-            name=run.info.run_name,
-            metrics=run.data.metrics,
-            params=run.data.params,
-            tags=run.data.tags,
-            artifacts=elsewhere or Path(local_file_uri_to_path(run.info.artifact_uri)),
-            ended=run.info.end_time or 0,
-            elsewhere=elsewhere is not None,
-        )
 
     @property
     def is_whole(self) -> bool:
@@ -84,55 +66,87 @@ class Child:
     ended: int
 
 
-class RunningRun:
-    """A training under way: metrics gather in memory and are written in batches, to a server too where there is one.
+class Runs(ABC):
+    """The runs of one home, to be read."""
 
-    A server that is away is told once, and gets the rest when the run has ended.
-    """
+    server: Server | None = None  # where runs of others are found
 
-    def __init__(self, client: MlflowClient, run: Run, shown: Server | None, lock: Path) -> None:
-        self.client = client
-        self.id: str = run.info.run_id
-        self.shown, self.twin, self.lock = shown, "", lock
-        self._metrics: list[Metric] = []
-        self._flushed = time.monotonic()
+    @abstractmethod
+    def finished(self, experiment: str, key: str) -> FinishedRun | None:
+        """The newest finished run of a key; None where there is none.
 
-    def log(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Notes figures, and writes them when the last write is some seconds ago."""
-        now = int(time.time() * 1000)
-        self._metrics += [Metric(name, float(value), now, step) for name, value in metrics.items()]
-        if time.monotonic() - self._flushed > FLUSH_SECONDS:
-            self.flush()
+        Raises:
+            StorageError: the experiment was deleted.
+        """
 
-    def flush(self) -> None:
-        """Writes all that was noted."""
-        with errors_told("the run's metrics cannot be written"):
-            for start in range(0, len(self._metrics), BATCH):
-                self.client.log_batch(self.id, metrics=self._metrics[start : start + BATCH])
-        self._show()
-        self._metrics = []
-        self._flushed = time.monotonic()
+    @abstractmethod
+    def trainings(self, experiments: Sequence[str] | None = None) -> list[FinishedRun]:
+        """The finished trainings and blends, the newest first; of a key that was trained again, the newest alone.
 
-    def _show(self) -> None:
-        if self.shown is not None:
-            try:
-                self.twin = self.twin or self.shown.begin(self.client, self.id, self.lock)
-                self.shown.log(self.twin, self._metrics)
-            except UnavailableError as error:
-                console.warn(f"{error}: the run is kept here")
-                self.shown = None
+        Args:
+            experiments: their names; None: all.
+        """
 
-    def keep(self, folder: Path) -> None:
-        """Copies a folder's files to the run's artifacts."""
-        with errors_told("the run's files cannot be written"):
-            self.client.log_artifacts(self.id, str(folder))
+    @abstractmethod
+    def read(self, id: str) -> FinishedRun:
+        """A run by its id."""
+
+    @abstractmethod
+    def champion(self, name: str) -> str | None:
+        """The id of the run whose model is registered under a name as the champion; None: there is none."""
+
+    @abstractmethod
+    def writable(self) -> Tracker:
+        """The same runs by MLflow's client, which is imported and opened for it."""
+
+    @abstractmethod
+    def experiments(self) -> list[str]:
+        """The names of the experiments that may hold runs."""
+
+    def fetch(self, run: FinishedRun) -> FinishedRun:
+        """A run with its files here."""
+        return run
+
+    def find(self, text: str) -> FinishedRun:
+        """The training whose name, id or key is a text, or begins with it; of `competition/model` the newest one.
+
+        Raises:
+            UsageError: there is none, or more than one.
+        """
+        runs = self.trainings()
+        found = [run for run in runs if text in (run.name, run.id)]
+        found = found or [run for run in runs if text == f"{run.tags['competition']}/{run.tags['model']}"][:1]
+        begins = [run for run in runs if any(each.startswith(text) for each in (run.name, run.id, run.tags["key"]))]
+        found = found or (begins if text else [])
+        if len(found) == 1:
+            return self.fetch(found[0]) if found[0].elsewhere else found[0]
+        names = [run.name for run in found or runs]
+        told = f"there is no finished run {text!r}" if not found else f"{text!r} is the beginning of {len(found)} runs"
+        near = difflib.get_close_matches(text, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names[:MOST_NAMED]) or 'none yet'}"
+        raise UsageError(f"{told}: {hint}")
+
+
+def newest_of_each_key(runs: Iterable[FinishedRun]) -> list[FinishedRun]:
+    """Those of some runs that are ours, the newest first; of a key that was trained again, the newest alone."""
+    newest: dict[str, FinishedRun] = {}
+    for run in sorted(runs, key=lambda run: -run.ended):
+        if run.is_whole:
+            newest.setdefault(run.tags["key"], run)
+    return list(newest.values())
+
+
+def deleted(name: str, id: str) -> StorageError:
+    """Says that an experiment was deleted, and how it comes back."""
+    mend = f"`.venv/bin/mlflow experiments restore -x {id}` brings it back"
+    return StorageError(f"the experiment {name} was deleted in MLflow's pages: {mend}")
+
+
+def is_scored_by(tags: Mapping[str, str], metric: Metric) -> bool:
+    """Whether a run's score is of a metric, as far as it tells; its competition may have had another one then."""
+    return tags.get("metric", metric.name) == metric.name
 
 
 def owner() -> dict[str, str]:
     """Tags that name the process to whom a run belongs."""
     return {"host": socket.gethostname(), "pid": str(os.getpid())}
-
-
-def as_params(params: Mapping[str, object]) -> list[Param]:
-    """As MLflow takes them."""
-    return [Param(key, str(value)) for key, value in params.items()]

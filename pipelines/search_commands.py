@@ -50,7 +50,7 @@ def tune(
     """Search a candidate's space for better settings; the same command goes on where it was stopped."""
     from models.tuning import Budget
     from pipelines import stages
-    from pipelines.closing import closing_of_search
+    from pipelines.search_closing import closing_of_search
     from pipelines.tuning import tune as search
     from pipelines.workers import Crew
 

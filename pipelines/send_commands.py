@@ -10,8 +10,8 @@ from pipelines.options import HomeFolder, Name, home_of, job_of
 
 if TYPE_CHECKING:
     from pipelines.home import Home
+    from pipelines.runs import Runs
     from pipelines.sending import Parcel
-    from pipelines.tracking import Tracker
     from submissions.outbox import Entry, Outbox
 
 Yes = Annotated[bool, typer.Option("--yes", help="Send it; otherwise nothing leaves this machine.")]
@@ -46,11 +46,11 @@ def send(
     from data.errors import UsageError
     from data.kaggle_client import has_credentials
     from pipelines import sending
-    from pipelines.tracking import Tracker
+    from pipelines.reading import open_runs
     from submissions.outbox import Outbox
 
     folders = home_of(home)
-    outbox, tracker = Outbox(folders.outbox), Tracker(folders.mlruns)
+    outbox, runs = Outbox(folders.outbox), open_runs(folders.mlruns)
     if drop is not None:
         with outbox.held():
             sending.drop(drop, outbox)
@@ -59,7 +59,7 @@ def send(
     waiting = [each for each in outbox.read() if each.waits]
     parcel = None
     if name is not None:
-        parcel = sending.parcel(job_of(name, home), tracker, run, message)
+        parcel = sending.parcel(job_of(name, home), runs, run, message)
         sending.refuse_twice(parcel, outbox)
         _show(parcel)
     elif not waiting:
@@ -75,7 +75,7 @@ def send(
     with outbox.held():
         if parcel is not None and known:
             sending.queue(parcel, outbox)  # before anything that wants the network
-        _deliver(folders, outbox, tracker)
+        _deliver(folders, outbox, runs)
 
 
 def scores(name: Name, home: HomeFolder = None) -> None:
@@ -84,18 +84,18 @@ def scores(name: Name, home: HomeFolder = None) -> None:
     from data.kaggle import Account
     from pipelines import console
     from pipelines.delivery import record_late
+    from pipelines.reading import open_runs
     from pipelines.report import write_png
     from pipelines.scores import figure, matched, table, verdict
-    from pipelines.tracking import Tracker
     from submissions.outbox import Outbox
 
     job = job_of(name, home)
-    outbox, tracker = Outbox(job.home.outbox), Tracker(job.home.mlruns)
+    outbox, runs = Outbox(job.home.outbox), open_runs(job.home.mlruns)
     listed = Account(console.tell).submissions(job.competition.slug)
     entries = [each for each in outbox.read() if each.competition == name]
-    found = matched(listed, tracker.trainings([name]), entries)
+    found = matched(listed, runs.trainings([name]), entries)
     with outbox.held():
-        record_late(found, entries, outbox, tracker, console.tell)
+        record_late(found, entries, outbox, runs, console.tell)
     console.show(table(found))
     if any(each.pair for each in found):
         image = job.home.submissions / name / "scores.png"
@@ -113,7 +113,7 @@ def _show(parcel: Parcel) -> None:
     print(f"  message    {parcel.message}")
 
 
-def _deliver(home: Home, outbox: Outbox, tracker: Tracker) -> None:
+def _deliver(home: Home, outbox: Outbox, runs: Runs) -> None:
     from data.kaggle import Account
     from pipelines import console
     from pipelines.delivery import Delivery
@@ -121,7 +121,7 @@ def _deliver(home: Home, outbox: Outbox, tracker: Tracker) -> None:
 
     account = Account(console.tell)
     failed = False
-    for entry in Delivery(home=home, account=account, outbox=outbox, tracker=tracker, tell=console.tell).all():
+    for entry in Delivery(home=home, account=account, outbox=outbox, runs=runs, tell=console.tell).all():
         _tell(entry)
         failed |= bool(entry.error)
     if failed:

@@ -9,8 +9,7 @@ from data.errors import UsageError
 from data.sources import Source
 from pipelines import stages
 from pipelines.job import Job
-from pipelines.runs import FinishedRun
-from pipelines.tracking import Tracker
+from pipelines.runs import FinishedRun, Runs
 from submissions import drafts
 from submissions.check import RefusedError
 from submissions.lint import lint
@@ -40,7 +39,7 @@ class Parcel:
         )
 
 
-def parcel(job: Job, tracker: Tracker, run: str | None, note: str) -> Parcel:
+def parcel(job: Job, runs: Runs, run: str | None, note: str) -> Parcel:
     """The submission of a run, checked once more; of the one that was written last where none is named.
 
     Raises:
@@ -48,7 +47,7 @@ def parcel(job: Job, tracker: Tracker, run: str | None, note: str) -> Parcel:
         RefusedError: it is of the twin, older than its run, or not what its run has written.
         BadDataError: Kaggle would refuse it.
     """
-    found = tracker.find(run) if run else _latest(job, tracker)
+    found = runs.find(run) if run else _latest(job, runs)
     if found.tags["competition"] != job.name:
         raise UsageError(f"{found.name} is a run of {found.tags['competition']}, and not of {job.name}")
     if found.tags["data_source"] == Source.TWIN:
@@ -82,7 +81,7 @@ def parcel(job: Job, tracker: Tracker, run: str | None, note: str) -> Parcel:
     )
 
 
-def _latest(job: Job, tracker: Tracker) -> FinishedRun:
+def _latest(job: Job, runs: Runs) -> FinishedRun:
     """The run whose submission is `latest.csv`."""
     latest = job.home.submissions / job.name / drafts.LATEST
     if not latest.is_file():
@@ -90,10 +89,10 @@ def _latest(job: Job, tracker: Tracker) -> FinishedRun:
         beside = "; that of the twin cannot be sent" if twin else ""
         raise UsageError(f"there is no submission of {job.name} yet: make {job.name}{beside}")
     sha256 = drafts.sha256(latest.read_bytes())
-    runs = [run for run in tracker.trainings([job.name]) if run.tags.get("submission_sha256") == sha256]
-    if not runs:
+    written = [run for run in runs.trainings([job.name]) if run.tags.get("submission_sha256") == sha256]
+    if not written:
         raise RefusedError(f"no run has written {latest}: name the one that is to be sent, RUN=<run>")
-    return runs[0]
+    return written[0]
 
 
 def queue(parcel: Parcel, outbox: Outbox) -> None:

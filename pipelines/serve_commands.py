@@ -96,19 +96,19 @@ def _run(name: str, text: str | None, home: Path | None) -> FinishedRun:
     from pipelines import champion
     from pipelines.competition import find
     from pipelines.home import MODEL
+    from pipelines.reading import open_runs
     from pipelines.stages import TWIN_SUFFIX
-    from pipelines.tracking import Tracker
 
-    metric, tracker = find(name).metric, Tracker(home_of(home).mlruns)
+    metric, runs = find(name).metric, open_runs(home_of(home).mlruns)
     if text is not None:
-        found = tracker.find(text)
+        found = runs.find(text)
         if found.tags["competition"] != name:
             raise UsageError(f"{found.name} is a run of {found.tags['competition']}, and not of {name}")
         if not (found.artifacts / MODEL).is_dir():
             raise UsageError(f"{found.name} has no model: train it again, ARGS=--again, which says why if it has none")
         return found
     for label in (name, name + TWIN_SUFFIX):
-        best = champion.crown(label, metric, tracker, fetches=True)
+        best = champion.crown(label, metric, runs, fetches=True)
         if best is not None:
             return best
     raise UsageError(f"there is no finished run of {name} with a model yet: make {name}")

@@ -20,19 +20,11 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from data.errors import UnavailableError, UsageError
 from data.metrics import Metric as Measure
 from pipelines.home import MODEL
+from pipelines.runs import ADDRESS, CHAMPION, ORIGIN, SENT, is_scored_by
 
-ADDRESS = "MLFLOW_TRACKING_URI"
-ORIGIN = "podium.run"  # tag of a run that came from elsewhere: its id there
-SENT = "podium.sent"  # tag of a run that a server has all of: the server's address
 BATCH = 1000  # metrics that MLflow takes in one call
-CHAMPION = "champion"  # alias of the model of the best run
 TRAINED = "tags.key LIKE '%'"  # of trainings and blends, and of no trial
 GARBAGE = (ParseError, ValueError, KeyError, TypeError, AttributeError)  # by answers that no such server gives
-
-
-def is_scored_by(tags: Mapping[str, str], metric: Measure) -> bool:
-    """Whether a run's score is of a metric, as far as it tells; its competition may have had another one then."""
-    return tags.get("metric", metric.name) == metric.name
 
 
 def of_environment() -> Server | None:

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from data.errors import UnavailableError
-from pipelines.database import DATABASE
+from pipelines.runs import DATABASE
 from pipelines.tracking import Tracker
 
 

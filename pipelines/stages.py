@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-
-import torch
 
 from data import sources, synthetic, tables
 from data.errors import BadDataError, UsageError
@@ -17,23 +14,16 @@ from data.files import beside, remove
 from data.sources import RawFiles, Source, Uncut
 from data.tables import Tables
 from models.config import Config
-from models.devices import resolve, rounds
-from models.epochs import RefitEpoch, Told, Watch, Within
-from pipelines import artifacts, card_kept, champion, console, fitting, keys, notes, pipeline, studies
-from pipelines.checkpoints import Checkpoint
-from pipelines.competition import Candidate
-from pipelines.home import MODEL, scratch
+from pipelines import artifacts, console, keys, notes, studies
 from pipelines.job import Job
-from pipelines.origin import tags_of
-from pipelines.packaging import package
-from pipelines.params import params_of
-from pipelines.runs import FinishedRun, RunningRun
-from pipelines.scoring import decided, remembered_test, score_metrics, tuned
-from pipelines.tracking import NOTE, Tracker
-from pipelines.workshop import KeptWorkshop
+from pipelines.place import check_device, place_of
+from pipelines.reading import open_runs
+from pipelines.runs import NOTE, FinishedRun, Runs
+from pipelines.scoring import decided, remembered_test, tuned
 from submissions import drafts
 from submissions.check import check, check_sample
 
+BLEND = "blend"  # the model of a run that is made of other runs
 TWIN_SUFFIX = "-twin"  # of a twin's experiment and of its folder of submissions
 TWIN_WARNING = "SYNTHETIC TWIN: made-up rows, not the competition's; nothing here can be sent."
 
@@ -44,6 +34,7 @@ class Ingested:
 
     tables: Tables
     label: str  # names the experiment and the folder of submissions
+    warning: str = ""  # of where the rows come from, as it was told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +51,16 @@ class Trained:
 
 
 def locate(job: Job) -> RawFiles:
-    """The raw files of the first source that has them; the synthetic twin where none has.
+    """The raw files of the first source that has them; the synthetic twin where none has, with a warning.
 
     Raises:
         BadDataError: a source holds some of the files, or a broken archive.
     """
+    return _located(job)[0]
+
+
+def _located(job: Job) -> tuple[RawFiles, str]:
+    """See `locate`; and the warning, "" where there is none."""
     schema = job.competition.schema
     places = (job.home.raw, job.home.archives())
     blank = partial(job.competition.layout.blank, schema=schema)
@@ -72,15 +68,16 @@ def locate(job: Job) -> RawFiles:
     uncut = None if labelled is None else Uncut(labelled=labelled, schema=schema, split=split, blank=blank)
     raw, misses = sources.locate(job.name, job.competition.slug, schema, *places, console.tell, uncut)
     if raw is not None:
-        return raw
-    console.warn(f"{TWIN_WARNING} The real files were not found: {'; '.join(misses)}.")
+        return raw, ""
+    warning = f"{TWIN_WARNING} The real files were not found: {'; '.join(misses)}."
+    console.warn(warning)
     twin = synthetic.draw(schema, job.competition.metric, blank, job.competition.split)
     folder = job.home.synthetic / job.name
     told = {"twin.json": json.dumps({"metric": job.competition.metric.name, "best": twin.best}).encode() + b"\n"}
     for name, content in (twin.files | told).items():
         with beside(folder / name) as part:
             part.write_bytes(content)
-    return RawFiles(source=Source.TWIN, place=str(folder), files=twin.files, best=twin.best)
+    return RawFiles(source=Source.TWIN, place=str(folder), files=twin.files, best=twin.best), warning
 
 
 def read(job: Job, raw: RawFiles) -> Tables:
@@ -107,7 +104,7 @@ def _check_sample(job: Job, raw: RawFiles, found: Tables) -> None:
 
 def ingest(job: Job) -> Ingested:
     """The competition's tables, from the cache where the same bytes were read before."""
-    raw = locate(job)
+    raw, warning = _located(job)
     folder = job.home.cache / f"{job.name}-{keys.ingest_key(job.name, raw.sha256)[:16]}"
     found = tables.load(folder, raw)
     if found is not None:
@@ -118,105 +115,40 @@ def ingest(job: Job) -> Ingested:
             remove(folder)  # damaged, if it is there
             tables.save(found, folder)
     label = job.name + (TWIN_SUFFIX if raw.source is Source.TWIN else "")
-    return Ingested(tables=found, label=label)
+    return Ingested(tables=found, label=label, warning=warning)
 
 
 def train(job: Job, ingested: Ingested | None = None) -> Trained:
     """The finished run of the job's key, found or made; the tables are read where they are not given."""
     model, candidate = job.competition.candidate(job.model)
-    device = resolve(job.device)
+    check_device(job.device)
     ingested = ingested or ingest(job)
     chosen = studies.choose(job, ingested.tables, ingested.label)
-    candidate = replace(candidate, config=chosen.config)
     key = key_of(job, ingested, chosen.config)
-    tracker = Tracker(job.home.mlruns)
-    found = finished(job, ingested, key, tracker)
-    run = found or _train_anew(job, model, candidate, device, ingested, key, tracker, chosen.tags)
-    hit, told = found is not None, chosen.told
+    runs = open_runs(job.home.mlruns)
+    found = finished(job, ingested, key, runs)
+    if found is None:
+        from pipelines.training import train_anew  # torch, MLflow, figures: what a hit does without
+
+        trained = train_anew(job, replace(candidate, config=chosen.config), ingested, key, runs.writable(), chosen.tags)
+    hit, told, run = found is not None, chosen.told, found or trained
     return Trained(run=run, ingested=ingested, model=model, config=chosen.config, key=key, hit=hit, settings=told)
 
 
 def key_of(job: Job, ingested: Ingested, config: Config) -> str:
     """The key of a training of the job's candidate with some settings."""
     model, candidate = job.competition.candidate(job.model)
-    device = resolve(job.device)
-    where = device.type + ("-rounded" if rounds(config.precision, device) else "")
     origins = (candidate.recipe or job.competition.recipe).origins()
+    where = place_of(job.device, config.precision)
     return keys.train_key(job.name, ingested.tables.data_hash, model, config, job.seed, where, origins)
 
 
-def finished(job: Job, ingested: Ingested, key: str, tracker: Tracker) -> FinishedRun | None:
+def finished(job: Job, ingested: Ingested, key: str, runs: Runs) -> FinishedRun | None:
     """The finished run of a key whose files can be read; None where there is none, or the job wants it made again."""
-    run = None if job.again else tracker.finished(ingested.label, key)
+    run = None if job.again else runs.finished(ingested.label, key)
     if run is None or "cv_score" not in run.metrics or not artifacts.readable(run.artifacts, job.competition.schema):
         return None
     return run
-
-
-def _train_anew(
-    job: Job,
-    model: str,
-    candidate: Candidate,
-    device: torch.device,
-    ingested: Ingested,
-    key: str,
-    tracker: Tracker,
-    searched: Mapping[str, str],
-) -> FinishedRun:
-    competition, config, found = job.competition, candidate.config, ingested.tables
-    tags = {**tags_of(job, model, found, device.type), "key": key, **searched}
-    params = params_of(competition, candidate, found, device.type)
-    recipe = candidate.recipe or competition.recipe
-    for notice in recipe.notices():
-        console.warn(notice)
-    if recipe.origins():
-        tags["origins"] = ", ".join(recipe.origins())
-    encoded = fitting.encode(competition, found, candidate, KeptWorkshop(job.home.cache, device))
-    layers = fitting.summary(competition, encoded, config)
-    checkpoint = Checkpoint(job.home.checkpoints / f"{ingested.label}-{model}-{key[:16]}.safetensors")
-    describe(job, ingested, tracker)
-    with tracker.run(ingested.label, f"{model}-{key[:8]}", tags, params) as running:
-        with console.progress(f"{job.name} {model}", competition.metric, config.epochs) as show:
-            watch = _watch(show, running, competition.metric.name, config)
-            fit = fitting.fit(competition, encoded, config, seed=job.seed, device=device, watch=watch, keep=checkpoint)
-        running.log({**score_metrics(competition, found, fit.oof), "train_seconds": checkpoint.seconds})
-        with scratch() as folder:
-            artifacts.write(folder, competition, found, config, fit, layers)
-            card_kept.copy(job.name, competition, found, job.home.cache, folder)
-            with scratch() as made, pipeline.unkept_told(model):
-                pipeline.write(made / "pipeline", job.name, model, competition, found, encoded, config, fit)
-                package(folder / MODEL, competition, found, made / "pipeline")
-            running.keep(folder)
-    checkpoint.drop()
-    run = tracker.read(running.id)
-    tracker.tag(run.id, {NOTE: notes.of_run(run, competition)})
-    champion.crown(ingested.label, competition.metric, tracker)
-    return run
-
-
-def describe(job: Job, ingested: Ingested, tracker: Tracker) -> None:
-    """Says in MLflow's pages what the job's experiment is."""
-    twin = ingested.tables.source is Source.TWIN
-    tracker.describe(ingested.label, notes.experiment_tags(job.name, job.competition, twin))
-
-
-def _watch(show: Watch, running: RunningRun, metric: str, config: Config) -> Watch:
-    """Tells the progress bar and the run of every epoch."""
-
-    def watch(epoch: Told) -> None:
-        show(epoch)
-        if isinstance(epoch, Within):
-            return
-        if isinstance(epoch, RefitEpoch):
-            running.log({"train/loss/refit": epoch.train_loss}, step=epoch.number)
-            return
-        series = {"train/loss": epoch.train_loss, f"valid/{metric}": epoch.score}
-        series |= {f"valid/{metric}/fold-{fold}": score for fold, score in enumerate(epoch.fold_scores)}
-        if config.monitor is not None and config.monitor.name != metric:
-            series[f"valid/{config.monitor.name}"] = epoch.monitor
-        running.log(series, step=epoch.number)
-
-    return watch
 
 
 def submit(job: Job, trained: Trained) -> Path:
@@ -250,5 +182,5 @@ def submit(job: Job, trained: Trained) -> Path:
     path = drafts.put(content, folder, trained.model, score, trained.key, datetime.now())
     tags = {"submission": path.name, "submission_sha256": drafts.sha256(content)}
     tags[NOTE] = notes.of_run(trained.run, job.competition, path.name)
-    Tracker(job.home.mlruns).tag(trained.run.id, tags)
+    open_runs(job.home.mlruns).writable().tag(trained.run.id, tags)
     return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 import socket
@@ -13,26 +12,22 @@ from pathlib import Path
 
 from mlflow.entities import Metric, Run, RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NOTE
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from data.errors import PodiumError, StorageError, UnavailableError, UsageError
+from data.errors import PodiumError, StorageError, UnavailableError
 from data.files import alive
 from pipelines import console, server
 from pipelines.database import opened
-from pipelines.runs import Child, FinishedRun, RunningRun, as_params, errors_told, owner
-from pipelines.server import BATCH, ORIGIN, SENT, TRAINED, all_runs
+from pipelines.running import RunningRun, as_params, errors_told, finished_run
+from pipelines.runs import ORIGIN, SENT, VIEW, VIEW_NAME, Child, FinishedRun, Runs, deleted, newest_of_each_key, owner
+from pipelines.server import BATCH, TRAINED, all_runs
 
 LONGEST_VALUE = 5000  # characters of a tag
-MOST_NAMED = 6  # runs in an error
-NOTE = MLFLOW_RUN_NOTE  # tag of a run or an experiment: what its page says, in Markdown
-KIND = "mlflow.experimentKind"  # tag of an experiment
-VIEW_NAME = "by-score"  # in the address of a page
-VIEW = f"mlflow.sharedViewState.{VIEW_NAME}"  # tag of an experiment: a view of its runs
 UNREADABLE = "the runs cannot be read: move mlflow.db away to start a new one"
 
 
-class Tracker:
-    """The runs of one home.
+class Tracker(Runs):
+    """The runs of one home, by MLflow's client.
 
     They are kept here, whatever happens. Where MLFLOW_TRACKING_URI names a server, they are sent there as well, and the
     finished runs of others are found there.
@@ -55,8 +50,7 @@ class Tracker:
         """The id of an experiment, made where it is not there."""
         found = self.client.get_experiment_by_name(name)
         if found is not None and found.lifecycle_stage != "active":
-            mend = f"`.venv/bin/mlflow experiments restore -x {found.experiment_id}` brings it back"
-            raise StorageError(f"the experiment {name} was deleted in MLflow's pages: {mend}")
+            raise deleted(name, str(found.experiment_id))
         if found is not None:
             return str(found.experiment_id)
         place = (self.folder / "artifacts" / name).resolve()
@@ -68,13 +62,22 @@ class Tracker:
                 raise
             return str(found.experiment_id)
 
+    def writable(self) -> Tracker:
+        """See `Runs.writable`."""
+        return self
+
+    def experiments(self) -> list[str]:
+        """See `Runs.experiments`; those of the server are its own."""
+        with errors_told(UNREADABLE):
+            return [each.name for each in self.client.search_experiments()]
+
     def finished(self, experiment: str, key: str) -> FinishedRun | None:
-        """The newest finished run of a key; None where there is none."""
+        """See `Runs.finished`; the experiment is made where it is not there."""
         where = f"tags.key = '{key}' and attributes.status = 'FINISHED'"
         with errors_told(UNREADABLE):
             runs = self.client.search_runs([self.experiment(experiment)], where, max_results=1)
         if runs:
-            return FinishedRun.of(runs[0])
+            return finished_run(runs[0])
         found = self._elsewhere([experiment], set(), f"tags.key = '{key}'")
         try:
             return self.fetch(found[0]) if found else None
@@ -107,41 +110,14 @@ class Tracker:
         return dict(sorted(pages.items()))
 
     def trainings(self, experiments: Sequence[str] | None = None) -> list[FinishedRun]:
-        """The finished trainings and blends, the newest first; of a key that was trained again, the newest alone.
-
-        Args:
-            experiments: their names; None: all.
-        """
+        """See `Runs.trainings`."""
         with errors_told(UNREADABLE):
             every = self.client.search_experiments()
             known = [str(each.experiment_id) for each in every if experiments is None or each.name in experiments]
             runs = all_runs(self.client, known, f"attributes.status = 'FINISHED' and {TRAINED}") if known else []
-        here = [FinishedRun.of(run) for run in runs]
+        here = [finished_run(run) for run in runs]
         origins = {run.tags.get(ORIGIN, run.id) for run in here}
-        newest: dict[str, FinishedRun] = {}
-        for run in sorted([*here, *self._elsewhere(experiments, origins)], key=lambda run: -run.ended):
-            if run.is_whole:
-                newest.setdefault(run.tags["key"], run)
-        return list(newest.values())
-
-    def find(self, text: str) -> FinishedRun:
-        """The training whose name, id or key is a text, or begins with it; of `competition/model` the newest one.
-
-        Raises:
-            UsageError: there is none, or more than one.
-        """
-        runs = self.trainings()
-        found = [run for run in runs if text in (run.name, run.id)]
-        found = found or [run for run in runs if text == f"{run.tags['competition']}/{run.tags['model']}"][:1]
-        begins = [run for run in runs if any(each.startswith(text) for each in (run.name, run.id, run.tags["key"]))]
-        found = found or (begins if text else [])
-        if len(found) == 1:
-            return self.fetch(found[0]) if found[0].elsewhere else found[0]
-        names = [run.name for run in found or runs]
-        told = f"there is no finished run {text!r}" if not found else f"{text!r} is the beginning of {len(found)} runs"
-        near = difflib.get_close_matches(text, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names[:MOST_NAMED]) or 'none yet'}"
-        raise UsageError(f"{told}: {hint}")
+        return newest_of_each_key([*here, *self._elsewhere(experiments, origins)])
 
     def _elsewhere(self, experiments: Sequence[str] | None, known: set[str], where: str = "") -> list[FinishedRun]:
         """The finished runs that the server alone has, some of them; none where it is away."""
@@ -155,7 +131,7 @@ class Tracker:
             return []
         lacking = [run for run in runs if run.data.tags.get(ORIGIN, run.info.run_id) not in known]
         nowhere = self.folder / "elsewhere"
-        return [run for run in (FinishedRun.of(each, nowhere) for each in lacking) if run.is_whole]
+        return [run for run in (finished_run(each, nowhere) for each in lacking) if run.is_whole]
 
     def fetch(self, run: FinishedRun) -> FinishedRun:
         """A run that the server alone has, with its files."""
@@ -193,10 +169,10 @@ class Tracker:
                 there is not None and not there & {run.info.run_id, run.data.tags.get(ORIGIN)}
             )  # the server was set up anew
         ]
-        return sorted(map(FinishedRun.of, lacking), key=lambda run: run.ended)
+        return sorted(map(finished_run, lacking), key=lambda run: run.ended)
 
     def champion(self, name: str) -> str | None:
-        """The id of the run whose model is registered under a name as the champion; None: there is none."""
+        """See `Runs.champion`."""
         with errors_told(UNREADABLE):
             return server.champion(self.client, name)
 
@@ -279,8 +255,8 @@ class Tracker:
         return all_runs(self.client, [experiment], where, most)
 
     def read(self, id: str) -> FinishedRun:
-        """A run by its id."""
-        return FinishedRun.of(self._run(id))
+        """See `Runs.read`."""
+        return finished_run(self._run(id))
 
     def hold(self, id: str) -> None:
         """Makes a run this process's own, RUNNING until this process ends it."""

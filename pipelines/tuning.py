@@ -7,18 +7,17 @@ import signal
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import optuna
-
-from data.errors import PodiumError, UnavailableError, UsageError
+from data.errors import PodiumError, UnavailableError
 from models.devices import resolve
 from models.pulse import StoppedError, Worker, stop
-from models.trials import best_of, finished, reason_of
+from models.trials import best_of, finished
 from models.tuning import Budget
-from pipelines import console, search_report, stages, studies, workers
+from pipelines import console, search_report, studies, workers
+from pipelines.effort import check_scored
 from pipelines.home import scratch
 from pipelines.hunt import Hunt
 from pipelines.job import Job
@@ -29,28 +28,11 @@ from pipelines.presence import is_dead, own_name
 from pipelines.stages import Ingested
 from pipelines.studies import BORN, STUDY
 from pipelines.tracking import Tracker
+from pipelines.training import describe
 from pipelines.workers import Crew
 
 LOOK = 1.0  # seconds between two looks at what the workers have done
 ROLE = "optuna.role"  # tag of a study's own run
-
-
-@dataclass(frozen=True, kw_only=True)
-class Effort:
-    """How long a command searches, and with whom."""
-
-    trials: int | None = None  # None: as many as the competition says
-    minutes: float | None = None
-    crew: Crew = field(default_factory=Crew)
-
-    def budget(self, job: Job) -> Budget | None:
-        """For each candidate; None: nothing is searched."""
-        trials = self.trials
-        if trials is None and self.minutes is None:
-            trials = job.competition.trials
-        if trials == 0:
-            return None
-        return Budget(trials=trials, seconds=None if self.minutes is None else 60 * self.minutes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +62,7 @@ def tune(job: Job, ingested: Ingested, budget: Budget, crew: Crew) -> Tuned:
     tags = tags_of(job, hunt.model, ingested.tables, resolve(job.device).type)
     tags |= {"sampler": hunt.candidate.search.sampler.value, "pruner": hunt.candidate.search.pruner.value}
     title = f"tune-{hunt.model}-{study.study_name[-16:][:8]}"
-    stages.describe(job, ingested, tracker)
+    describe(job, ingested, tracker)
     with tracker.run(ingested.label, title, tags | same, _params(hunt), same) as running:
         mirror = Mirror(tracker, ingested.label, running.id, study, hunt.model, metric, job.competition.metric)
         with console.counted(f"{job.name} {hunt.model}, trials", budget.trials) as show:
@@ -96,37 +78,8 @@ def tune(job: Job, ingested: Ingested, budget: Budget, crew: Crew) -> Tuned:
         with scratch() as folder:
             search_report.write(folder, study, metric)
             running.keep(folder)
-    _check_scored(job, study)
+    check_scored(job, study)
     return Tuned(hunt=hunt, new=len(finished(study)) - before, seconds=time.monotonic() - started)
-
-
-def search(jobs: Sequence[Job], ingested: Ingested, effort: Effort) -> None:
-    """Searches the spaces of all jobs that have one, where so many trials have not been made yet.
-
-    Raises:
-        UsageError: trials are wanted, and none has a space.
-    """
-    tunable = [job for job in jobs if job.competition.candidate(job.model)[1].space]
-    if not tunable and (effort.trials or effort.minutes):
-        models = ", ".join(job.competition.candidate(job.model)[0] for job in jobs)
-        raise UsageError(f"{jobs[0].name} has nothing to tune in {models}: give the Candidate a space")
-    for job in tunable:
-        budget = effort.budget(job)
-        if budget is None:
-            continue
-        study = studies.find(job, ingested.tables, ingested.label)
-        if study is None or budget.trials is None or len(finished(study)) < budget.trials:
-            tune(job, ingested, budget, effort.crew)
-        else:
-            _check_scored(job, study)
-
-
-def _check_scored(job: Job, study: optuna.Study) -> None:
-    """Refuses a study all of whose trials failed."""
-    done = finished(study)
-    if done and best_of(study) is None:
-        told = f"none of {len(done)} trials came to a score; the last one: {reason_of(done[-1])}"
-        raise PodiumError(f"{job.name} {job.competition.candidate(job.model)[0]}: {told}")
 
 
 def _alone(hunt: Hunt, lookout: Lookout) -> None:

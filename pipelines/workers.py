@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from joblib import Parallel, delayed, parallel_config
-
 from data.errors import UnavailableError, UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[1]  # of the machine where this runs
@@ -94,6 +92,8 @@ def employ(crew: Crew, arguments: Sequence[str], environment: Mapping[str, str])
     Raises:
         UnavailableError: the backend is not installed, or the cluster does not answer, or has no room.
     """
+    from joblib import Parallel, delayed, parallel_config  # which a command without workers does not need
+
     with _connected(crew) as (room, lost):
         while True:
             workers = min(crew.workers, room())

@@ -40,8 +40,10 @@ def put(content: bytes, folder: Path, model: str, score: float, key: str, made: 
 
 
 def copy_latest(content: bytes, folder: Path) -> None:
-    """Makes `latest.csv` these bytes."""
-    write(content, folder / LATEST)
+    """Makes `latest.csv` these bytes, where it has others."""
+    latest = folder / LATEST
+    if not latest.is_file() or latest.read_bytes() != content:
+        write(content, latest)
 
 
 def write(content: bytes, path: Path) -> None:

@@ -66,11 +66,11 @@ def train(case: Case) -> Figures:
     encoded = fitting.encode(job.competition, found, shorter, workshop)
     fit = fitting.fit(job.competition, encoded, shorter.config, seed=0, device=torch.device("cpu"))
     if case.way == "files":
-        from pipelines import artifacts, pipeline
+        from pipelines import artifact_writing, pipeline
 
         layers = fitting.summary(job.competition, encoded, shorter.config)
         with tempfile.TemporaryDirectory() as name:
-            artifacts.write(Path(name), job.competition, found, shorter.config, fit, layers)
+            artifact_writing.write(Path(name), job.competition, found, shorter.config, fit, layers)
             into = Path(name) / "pipeline"
             pipeline.write(into, case.name, case.model, job.competition, found, encoded, shorter.config, fit)
     assert case.way == "tracked" or "mlflow" not in sys.modules

@@ -21,10 +21,9 @@ from data import synthetic
 from pipelines import console, stages
 from pipelines.__main__ import cli
 from pipelines.competition import find, names
-from pipelines.database import DATABASE
 from pipelines.home import Home
 from pipelines.job import Job
-from pipelines.server import ADDRESS
+from pipelines.runs import ADDRESS, DATABASE
 from pipelines.tracking import Tracker
 from tests.short import is_long
 from tests.toy import TOY, Toy

@@ -10,13 +10,14 @@ from rich.console import Console
 from data.metrics import ACCURACY, LOG_LOSS
 from models.epochs import Epoch, RefitEpoch, Within
 from pipelines import console
+from pipelines.progress import progress
 
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_the_bar_shows_epoch_score_and_time_in_a_terminal_and_nothing_elsewhere(monkeypatch, terminal):
     stream = io.StringIO()
     monkeypatch.setattr(console, "STDERR", Console(file=stream, force_terminal=terminal, width=80))
-    with console.progress("titanic mlp", ACCURACY, epochs=30) as show:
+    with progress("titanic mlp", ACCURACY, epochs=30) as show:
         for number, score in ((1, 0.75), (2, 0.875), (3, 0.8125)):
             show(Epoch(number=number, train_loss=0.5, score=score, fold_scores=(), monitor=0.4, fold_monitors=()))
     shown = stream.getvalue()
@@ -33,7 +34,7 @@ def test_a_log_file_gets_a_line_now_and_then(monkeypatch):
     stream = io.StringIO()
     monkeypatch.setattr(console, "STDERR", Console(file=stream, force_terminal=False, width=40))
     monkeypatch.setattr(console, "QUIET", -1.0)
-    with console.progress("otto mlp", LOG_LOSS, epochs=30) as show:
+    with progress("otto mlp", LOG_LOSS, epochs=30) as show:
         show(Within(number=1, of=30, share=0.25, refit=False))
         for number, score in ((1, 0.75), (2, 0.875)):
             show(Epoch(number=number, train_loss=0.5, score=score, fold_scores=(), monitor=0.4, fold_monitors=()))

@@ -32,11 +32,11 @@ from pipelines.__main__ import cli
 from pipelines.ablation import Case, curves
 from pipelines.adopting import declaration
 from pipelines.competition import find
+from pipelines.effort import Effort
 from pipelines.hunt import Hunt
 from pipelines.job import Job
 from pipelines.storage import DATABASE, open_storage
 from pipelines.tracking import Tracker
-from pipelines.tuning import Effort
 from pipelines.workers import Crew
 from tests.conftest import empty_home
 

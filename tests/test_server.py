@@ -15,10 +15,10 @@ import pytest
 from mlflow import MlflowClient
 
 from models.tuning import Budget
-from pipelines import stages
+from pipelines import stages, training
 from pipelines.__main__ import cli
 from pipelines.job import Job
-from pipelines.server import ADDRESS, ORIGIN
+from pipelines.runs import ADDRESS, DATABASE, ORIGIN
 from pipelines.tracking import Tracker
 from pipelines.tuning import tune
 from pipelines.workers import Crew
@@ -226,7 +226,7 @@ def test_a_server_that_is_away_loses_nothing(server, home, run):
 
 
 def test_a_server_that_goes_away_during_a_training_gets_the_rest_later(server, home, run, monkeypatch):
-    fit = stages.fitting.fit
+    fit = training.fitting.fit
 
     def fit_while_it_goes(*arguments, watch, **named):
         def watch_and_stop(epoch):
@@ -236,8 +236,8 @@ def test_a_server_that_goes_away_during_a_training_gets_the_rest_later(server, h
 
         return fit(*arguments, watch=watch_and_stop, **named)
 
-    monkeypatch.setattr("pipelines.runs.FLUSH_SECONDS", 0)
-    monkeypatch.setattr(stages.fitting, "fit", fit_while_it_goes)
+    monkeypatch.setattr("pipelines.running.FLUSH_SECONDS", 0)
+    monkeypatch.setattr(training.fitting, "fit", fit_while_it_goes)
     here = stages.train(Job(name=NAME, home=home)).run
     server.start()
     (begun,) = server.runs()

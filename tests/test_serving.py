@@ -17,10 +17,10 @@ import pytest
 from pipelines import stages
 from pipelines.__main__ import cli
 from pipelines.competition import find
-from pipelines.database import DATABASE
 from pipelines.home import Home
 from pipelines.job import Job
 from pipelines.packaging import has_other_code
+from pipelines.runs import DATABASE
 from pipelines.tracking import Tracker
 from tests.serving import Server, records, served
 

@@ -18,8 +18,8 @@ from mlflow import MlflowClient
 from sqlalchemy.exc import OperationalError
 
 from data.errors import StorageError, UnavailableError, UsageError
-from pipelines.database import DATABASE
 from pipelines.home import REPOSITORY
+from pipelines.runs import DATABASE
 from pipelines.serving import serve_pages
 from pipelines.tracking import Tracker
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.database import DATABASE
 from pipelines.home import Home
+from pipelines.runs import DATABASE
 from tests.browser import walk
 from tests.conftest import ARCHIVES
 from tests.environment import without_make
