@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data.files import beside, remove
 from data.tables import MANIFEST, Tables
-from pipelines import card_figure, keys
+from pipelines import keys
 from pipelines.card import Card, make, read
 from pipelines.competition import Competition
 
@@ -48,6 +48,8 @@ def text_of(card: Card) -> str:
 
 def _save(card: Card, folder: Path) -> None:
     """Writes a card; the folder appears whole or not at all."""
+    from pipelines import card_figure  # which a card that is kept does without
+
     with beside(folder) as part:
         part.mkdir(parents=True)
         (part / NUMBERS).write_text(text_of(card), encoding="utf-8")

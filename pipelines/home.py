@@ -11,6 +11,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 KAGGLE_NOTEBOOK = Path(os.environ.get("PODIUM_KAGGLE", "/kaggle"))  # where Kaggle's own notebooks run
+STUDIES = "optuna.db"  # the searches' own database, in mlruns/
 MODEL = "model"  # MLflow's own folder of a model, among a run's artifacts
 
 

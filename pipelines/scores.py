@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
 from scipy.stats import spearmanr
 
 from data.kaggle import Listed
 from data.metrics import Metric
-from pipelines.report import BLUE, quiet
 from pipelines.runs import FinishedRun
 from submissions.outbox import Entry
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SIDE = 5.4  # inches of the figure
 FEW = 3  # pairs of scores below which their order says nothing
@@ -78,6 +80,10 @@ def table(sent: Sequence[Sent]) -> Table:
 
 def figure(sent: Sequence[Sent], metric: Metric) -> Figure:
     """Each scored submission of a known run, by its out-of-fold and its public score."""
+    from matplotlib.figure import Figure  # which a list alone does without
+
+    from pipelines.report import BLUE, quiet
+
     known = [(each.run.name.rpartition("/")[2], *each.pair) for each in sent if each.run and each.pair]
     found = Figure(figsize=(SIDE, SIDE), layout="constrained")
     ax = found.subplots()

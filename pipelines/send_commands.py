@@ -85,7 +85,6 @@ def scores(name: Name, home: HomeFolder = None) -> None:
     from pipelines import console
     from pipelines.delivery import record_late
     from pipelines.reading import open_runs
-    from pipelines.report import write_png
     from pipelines.scores import figure, matched, table, verdict
     from submissions.outbox import Outbox
 
@@ -98,6 +97,8 @@ def scores(name: Name, home: HomeFolder = None) -> None:
         record_late(found, entries, outbox, runs, console.tell)
     console.show(table(found))
     if any(each.pair for each in found):
+        from pipelines.report import write_png
+
         image = job.home.submissions / name / "scores.png"
         with beside(image) as part:
             write_png(figure(found, job.competition.metric), part)

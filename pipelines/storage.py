@@ -29,8 +29,8 @@ from data.errors import StorageError, UnavailableError, UsageError
 from data.files import beside
 from models.pulse import GRACE, TICK
 from pipelines import console
+from pipelines.home import STUDIES
 
-DATABASE = "optuna.db"
 FORMS = "postgresql://user:password@host/database or sqlite:///file"
 LOCKED = 60.0  # seconds that SQLite waits for another process
 PATIENCE = 600.0  # seconds that a database may be away
@@ -188,7 +188,7 @@ def open_storage(url: str | None, folder: Path) -> PatientStorage:
         StorageError: it cannot be opened.
     """
     if url is None:
-        database = folder / DATABASE
+        database = folder / STUDIES
         if not database.is_file():
             for left in ("-wal", "-shm"):  # of one that was removed: SQLite would write it into the new one
                 Path(f"{database}{left}").unlink(missing_ok=True)

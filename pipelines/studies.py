@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError
@@ -19,8 +22,12 @@ from models.trials import best_of, finished
 from models.tuning import applied, defaults_of, direction_of
 from pipelines import keys
 from pipelines.competition import Candidate
+from pipelines.home import STUDIES
 from pipelines.job import Job
-from pipelines.storage import DATABASE, PatientStorage, open_storage
+from pipelines.study_reading import read_study
+
+if TYPE_CHECKING:
+    from pipelines.storage import PatientStorage
 
 BIRTH, LOOK = 5.0, 0.1  # seconds that making a study may take, and between two looks
 BORN = "born"  # attribute of a study, and tag of its run: tells it from one of the same name that was lost
@@ -49,22 +56,30 @@ def study_name(job: Job, tables: Tables, label: str) -> str:
 
 
 def find(job: Job, tables: Tables, label: str) -> optuna.Study | None:
-    """The study of a job; None where nothing was searched yet."""
+    """The study of a job, to be read; None where nothing was searched yet."""
     if not job.competition.candidate(job.model)[1].space:
         return None
-    if job.storage is None and not (job.home.mlruns / DATABASE).exists():
+    database, name = job.home.mlruns / STUDIES, study_name(job, tables, label)
+    if job.storage is None and not database.exists():
         return None
+    if job.storage is None:
+        with suppress(sqlite3.Error, ValueError):  # then Optuna reads it, or tells why not
+            return cast("optuna.Study | None", read_study(database, name))
     try:
-        return optuna.load_study(
-            study_name=study_name(job, tables, label), storage=open_storage(job.storage, job.home.mlruns)
-        )
+        return optuna.load_study(study_name=name, storage=_storage(job))
     except KeyError:
         return None
 
 
+def _storage(job: Job) -> PatientStorage:
+    from pipelines.storage import open_storage  # with SQLAlchemy
+
+    return open_storage(job.storage, job.home.mlruns)
+
+
 def begin(job: Job, name: str, candidate: Candidate) -> tuple[optuna.Study, PatientStorage]:
     """The study of a name, made where it is not there; its first trial has the declared settings."""
-    storage = open_storage(job.storage, job.home.mlruns)
+    storage = _storage(job)
     direction = direction_of(searched_metric(job, candidate))
     try:
         study = optuna.create_study(storage=storage, study_name=name, direction=direction)
@@ -85,7 +100,7 @@ def join(job: Job, name: str, born: str) -> tuple[optuna.Study, PatientStorage]:
     Raises:
         UnavailableError: the storage that is reached from here has none.
     """
-    storage = open_storage(job.storage, job.home.mlruns)
+    storage = _storage(job)
     try:
         study = optuna.load_study(storage=storage, study_name=name)
     except KeyError:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from data.files import beside
 from data.kaggle_client import has_credentials
-from pipelines.home import REPOSITORY, Home
+from pipelines.home import REPOSITORY, STUDIES, Home
 from pipelines.reading import connected, is_known
 from pipelines.runs import ADDRESS, DATABASE
 
@@ -34,14 +34,13 @@ VARIABLES = ("KAGGLE_ARCHIVES", "PODIUM_KAGGLE", "CUDA_VISIBLE_DEVICES", "NVIDIA
 ELSEWHERE = (ADDRESS, "STORAGE", "WORD_VECTORS")  # variables that name what no state knows
 DRIVERS = ("nvidia*", "nvhost*", "dxg", "kfd")  # of GPUs, in /dev
 MOST_FILES = 5000  # that a state looks at
-TRIALS = "optuna.db"
 ODD = (OSError, sqlite3.Error, ValueError, SyntaxError, LookupError, RecursionError)
 SECONDS = re.compile(r"^(  seconds +)[\d.]+( in all)$", re.MULTILINE)
 TRAINING = (
     "run.experiment_id IN (SELECT experiment_id FROM experiments WHERE name IN (?, ?)) "
     "AND EXISTS (SELECT 1 FROM tags AS other WHERE other.run_uuid = run.run_uuid AND other.key = 'key')"
 )
-RUNS = (
+ABOUT_RUNS = (
     "SELECT * FROM experiments WHERE name IN (?, ?) ORDER BY experiment_id",
     f"SELECT run.* FROM runs AS run WHERE {TRAINING} ORDER BY run_uuid",  # noqa: S608  # ours, as the next two
     f"SELECT tags.* FROM tags JOIN runs AS run USING (run_uuid) WHERE {TRAINING} ORDER BY run_uuid, key",  # noqa: S608
@@ -50,7 +49,7 @@ RUNS = (
 )
 OF_STUDIES = "JOIN studies USING (study_id) WHERE (study_name LIKE ? OR study_name LIKE ?)"
 OF_TRIALS = f"JOIN trials USING (trial_id) {OF_STUDIES}"
-STUDIES = (
+ABOUT_STUDIES = (
     "SELECT * FROM studies WHERE study_name LIKE ? OR study_name LIKE ?",
     f"SELECT trial_id, number, state, study_id FROM trials {OF_STUDIES} ORDER BY trial_id",  # noqa: S608
     f"SELECT trial_values.* FROM trial_values {OF_TRIALS} ORDER BY trial_value_id",  # noqa: S608
@@ -96,11 +95,11 @@ class Command:
         """The state of what the home keeps of the competition; None where that cannot be told."""
         home, labels = self.home, (self.name, f"{self.name}-twin")
         try:
-            database, trials = home.mlruns / DATABASE, home.mlruns / TRIALS
+            database, trials = home.mlruns / DATABASE, home.mlruns / STUDIES
             if not is_known(database):
                 return None
-            runs = _rows(database, RUNS, labels)
-            studies = _rows(trials, STUDIES, [f"{label}/%" for label in labels]) if trials.is_file() else []
+            runs = _rows(database, ABOUT_RUNS, labels)
+            studies = _rows(trials, ABOUT_STUDIES, [f"{label}/%" for label in labels]) if trials.is_file() else []
             folders = [home.submissions / label for label in labels] + [home.synthetic / self.name]
             folders += sorted(home.cache.glob(f"{self.name}-*"))
             artifacts = [home.mlruns / "artifacts" / label for label in labels]

@@ -24,8 +24,8 @@ from mlflow import MlflowClient
 from optuna.trial import TrialState
 
 from models.trials import FIRST, SURPLUS, finished
-from pipelines.home import Home
-from pipelines.storage import DATABASE, open_storage
+from pipelines.home import STUDIES, Home
+from pipelines.storage import open_storage
 from tests.checkout import copy_code
 from tests.clusters import postgresql
 from tests.environment import without_make
@@ -150,7 +150,7 @@ def main(kills: int, trials: int, seed: int, server: bool) -> None:
             retried = len(study.trials) - trials
         assert_shown(repository, f"{NAME}-twin" if "SYNTHETIC" in out else NAME, trials)
         if not server:
-            with sqlite3.connect(Home(repository).mlruns / DATABASE) as connection:
+            with sqlite3.connect(Home(repository).mlruns / STUDIES) as connection:
                 assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         where = "PostgreSQL" if server else "SQLite"
         print(f"{where}: {killed} workers killed in {time.monotonic() - started:.0f} s; {trials} trials have finished, "

@@ -76,6 +76,8 @@ def test_a_broken_declaration_keeps_no_other_from_the_leaderboard(run, home, tmp
     for each in FOLDER.glob("*.py"):
         (tmp_path / each.name).write_bytes(each.read_bytes())
     (tmp_path / "broken.py").write_text("COMPETITION = (")
+    (tmp_path / "unused.py").write_text("COMPETITION = (")
+    Tracker(home.mlruns).experiment("broken")  # has had runs, and so its declaration is read
     monkeypatch.setattr("pipelines.competition.FOLDER", tmp_path)
     monkeypatch.setattr("pipelines.competitions.__path__", [str(tmp_path)])
     code, out, err = run("leaderboard")
@@ -83,6 +85,7 @@ def test_a_broken_declaration_keeps_no_other_from_the_leaderboard(run, home, tmp
     assert "titanic" in out
     assert "left out: " in err
     assert "broken.py: SyntaxError" in err
+    assert "unused" not in err
     assert run("leaderboard", "broken")[0] == 64
 
 

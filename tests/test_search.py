@@ -33,9 +33,10 @@ from pipelines.ablation import Case, curves
 from pipelines.adopting import declaration
 from pipelines.competition import find
 from pipelines.effort import Effort
+from pipelines.home import STUDIES
 from pipelines.hunt import Hunt
 from pipelines.job import Job
-from pipelines.storage import DATABASE, open_storage
+from pipelines.storage import open_storage
 from pipelines.tracking import Tracker
 from pipelines.workers import Crew
 from tests.conftest import empty_home
@@ -292,7 +293,7 @@ def test_what_makes_no_sense_is_one_line(run, arguments, code, words):
 
 
 def test_a_folder_in_the_place_of_the_database_is_told(run, home):
-    (home.mlruns / DATABASE).mkdir(parents=True)
+    (home.mlruns / STUDIES).mkdir(parents=True)
     for command in ("adopt", "tune"):
         code, _, err = run(command, "titanic")
         assert code == StorageError.exit_code
@@ -310,7 +311,7 @@ def test_a_worker_refuses_a_storage_that_is_not_the_searchs(run, home, searched)
     code, _, err = run("work", NAME, "--study", name, "--born", "elsewhere", *WORKER)
     assert code == 69
     assert "optuna.db does not hold this search: name a STORAGE" in err.splitlines()[-1]
-    (home.mlruns / DATABASE).unlink()
+    (home.mlruns / STUDIES).unlink()
     assert run("work", NAME, "--study", name, "--born", "elsewhere", *WORKER)[0] == 69
     assert optuna.get_all_study_names(open_storage(None, home.mlruns)) == []
 

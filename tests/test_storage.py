@@ -14,7 +14,8 @@ from optuna.storages import _CachedStorage
 
 from data.errors import StorageError, UnavailableError, UsageError
 from pipelines import storage
-from pipelines.storage import DATABASE, PatientStorage, located, open_storage
+from pipelines.home import STUDIES
+from pipelines.storage import PatientStorage, located, open_storage
 from pipelines.tracking import Tracker
 from tests.clusters import free_port, postgresql
 
@@ -23,7 +24,7 @@ def test_a_database_is_made_once_and_found_again(tmp_path):
     optuna.create_study(storage=open_storage(None, tmp_path), study_name="a")
     again = open_storage(None, tmp_path)
     assert [study.study_name for study in optuna.get_all_study_summaries(again)] == ["a"]
-    assert again.name == f"sqlite:///{tmp_path / DATABASE}"
+    assert again.name == f"sqlite:///{tmp_path / STUDIES}"
     assert not list(tmp_path.glob(".*"))
     other = open_storage(f"sqlite:///{tmp_path / 'other.db'}", tmp_path)
     assert optuna.get_all_study_summaries(other) == []
@@ -56,7 +57,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path):
 
 
 def test_a_damaged_database_is_told_in_one_line(tmp_path):
-    (tmp_path / DATABASE).write_bytes(b"no database at all, but long enough to be taken for one" * 99)
+    (tmp_path / STUDIES).write_bytes(b"no database at all, but long enough to be taken for one" * 99)
     with pytest.raises(StorageError, match=r"optuna\.db: file is not a database"):
         open_storage(None, tmp_path)
 
@@ -99,7 +100,7 @@ def test_a_study_that_was_removed_is_told(tmp_path):
     optuna.delete_study(study_name="a", storage=opened)
     with pytest.raises(StorageError, match="the study was removed"):
         study.set_user_attr("b", 1)
-    (tmp_path / DATABASE).unlink()
+    (tmp_path / STUDIES).unlink()
     with pytest.raises(StorageError, match="was removed while it was in use"):
         opened.require()
 
@@ -109,7 +110,7 @@ def test_a_locked_database_is_waited_for(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(storage, "PAUSE", 0.1)
     opened = open_storage(None, tmp_path)
     study = optuna.create_study(storage=opened, study_name="a")
-    holder = sqlite3.connect(tmp_path / DATABASE, isolation_level=None, check_same_thread=False)
+    holder = sqlite3.connect(tmp_path / STUDIES, isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN EXCLUSIVE")
     waited = []
 
@@ -134,7 +135,7 @@ def test_patience_has_an_end(tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "PAUSE", 0.1)
     opened = open_storage(None, tmp_path)
     study = optuna.create_study(storage=opened, study_name="a")
-    with sqlite3.connect(tmp_path / DATABASE, isolation_level=None) as holder:
+    with sqlite3.connect(tmp_path / STUDIES, isolation_level=None) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         with pytest.raises(UnavailableError, match="goes on later"):
             study.set_user_attr("b", 1)

@@ -1,0 +1,274 @@
+"""A run that has nothing to do tells at once what it told before, and never what does not hold any more."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pipelines import up_to_date
+from pipelines.__main__ import cli
+from pipelines.home import REPOSITORY, STUDIES, Home
+from pipelines.runs import ADDRESS, DATABASE
+from pipelines.tracking import Tracker
+from pipelines.up_to_date import Command
+from tests.environment import without_make
+from tests.toy import write_zip
+from tests.twins import twin_files
+
+NAME = "titanic"
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory, migrated) -> Path:
+    """A home, and beside it a folder of archives, in which a search and a training have ended well."""
+    folder = tmp_path_factory.mktemp("ended")
+    write_zip(folder / "archives" / "titanic.zip", dict(twin_files(NAME)))
+    (folder / "home" / "mlruns").mkdir(parents=True)
+    shutil.copy(migrated, folder / "home" / "mlruns" / DATABASE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KAGGLE_ARCHIVES", str(folder / "archives"))
+        assert cli(["run", NAME, "--trials", "2", "--home", str(folder / "home")]) == 0
+    return folder
+
+
+@pytest.fixture
+def home(ended, tmp_path, monkeypatch) -> Home:
+    """A copy of it."""
+    shutil.copytree(ended, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("KAGGLE_ARCHIVES", str(tmp_path / "archives"))
+    Tracker(tmp_path / "home" / "mlruns")  # finds out that the home was copied, which is no change of a test's own
+    return Home(tmp_path / "home")
+
+
+@pytest.fixture
+def command(home, tmp_path, monkeypatch) -> Command:
+    """The run of the home, by code that may be edited."""
+    for room in up_to_date.ROOMS:
+        (tmp_path / "code" / room).mkdir(parents=True)
+        for path in (REPOSITORY / room).glob("*.py"):
+            shutil.copy(path, tmp_path / "code" / room)
+    shutil.copy(REPOSITORY / "requirements.txt", tmp_path / "code")
+    monkeypatch.setattr(up_to_date, "REPOSITORY", tmp_path / "code")
+    return Command(name=NAME, home=home, options={"seed": 0, "trials": 2})
+
+
+def edit(path: Path, old: str = "", new: str = "# edited\n") -> None:
+    text = path.read_text()
+    path.write_text(text.replace(old, new) if old else text + new)
+
+
+def ask(database: Path, *changes: str) -> None:
+    with closing(sqlite3.connect(database)) as connection, connection:
+        for change in changes:
+            connection.execute(change)
+
+
+def run_of(home: Home) -> str:
+    return Tracker(home.mlruns).find(f"{NAME}/mlp").id
+
+
+def submission(home: Home) -> Path:
+    (found,) = (path for path in (home.submissions / NAME).glob("*.csv") if path.name != "latest.csv")
+    return found
+
+
+def swap_a_cell(home: Home) -> None:
+    """Puts another row into the archive, which keeps its size and its time."""
+    path = home.root.parent / "archives" / "titanic.zip"
+    before = path.stat()
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(bytes(content))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def add_raw_rows(home: Home) -> None:
+    (home.raw / NAME).mkdir(parents=True)
+    (home.raw / NAME / "train.csv").write_text("PassengerId\n")
+
+
+def client_of(home: Home):
+    return Tracker(home.mlruns).client
+
+
+CODE = {
+    "a declaration": "pipelines/competitions/titanic.py",
+    "another declaration": "pipelines/competitions/otto.py",
+    "a network": "models/mlp.py",
+    "a layout": "submissions/layout.py",
+    "a stage": "pipelines/stages.py",
+    "the requirements": "requirements.txt",
+}
+CHANGES = {
+    "a cell of the archive": swap_a_cell,
+    "the archive is gone": lambda home: (home.root.parent / "archives" / "titanic.zip").unlink(),
+    "raw files of one's own": add_raw_rows,
+    "a deleted run": lambda home: client_of(home).delete_run(run_of(home)),
+    "a renamed run": lambda home: client_of(home).update_run(run_of(home), name="other"),
+    "a run with another tag": lambda home: client_of(home).set_tag(run_of(home), "seed", "9"),
+    "a run with another key": lambda home: client_of(home).set_tag(run_of(home), "key", "9"),
+    "a run with another score": lambda home: client_of(home).log_metric(run_of(home), "cv_score", 0.1, step=1),
+    "a run that fails now": lambda home: client_of(home).update_run(run_of(home), status="FAILED"),
+    "a newer run": lambda home: client_of(home).create_run(Tracker(home.mlruns).experiment(NAME), tags={"key": "k"}),
+    "a deleted experiment": lambda home: client_of(home).delete_experiment(Tracker(home.mlruns).experiment(NAME)),
+    "predictions that are gone": lambda home: next(home.mlruns.rglob("test_predictions.parquet")).unlink(),
+    "predictions that are others": lambda home: next(home.mlruns.rglob("oof_predictions.parquet")).write_bytes(b""),
+    "no runs at all": lambda home: (home.mlruns / DATABASE).unlink(),
+    "another MLflow": lambda home: ask(home.mlruns / DATABASE, "UPDATE alembic_version SET version_num = 'x'"),
+    "a damaged database": lambda home: (home.mlruns / DATABASE).write_bytes(b"none" * 999),
+    "a new trial": lambda home: ask(
+        home.mlruns / STUDIES,
+        "INSERT INTO trials (number, study_id, state) SELECT 7, study_id, 'COMPLETE' FROM studies",
+    ),
+    "a better trial": lambda home: ask(home.mlruns / STUDIES, "UPDATE trial_values SET value = 0 WHERE trial_id = 1"),
+    "no searches at all": lambda home: (home.mlruns / STUDIES).unlink(),
+    "a deleted submission": lambda home: submission(home).unlink(),
+    "an edited submission": lambda home: submission(home).write_text("PassengerId,Survived\n"),
+    "another latest submission": lambda home: (home.submissions / NAME / "latest.csv").write_text("PassengerId\n"),
+    "tables that are damaged": lambda home: next(home.cache.rglob("train.parquet")).write_bytes(b""),
+}
+VARIABLES = {
+    "a server": (ADDRESS, "http://127.0.0.1:1"),
+    "a storage": ("STORAGE", "postgresql://nobody@127.0.0.1/none"),
+    "word vectors": ("WORD_VECTORS", "vectors.txt"),
+    "another place of archives": ("KAGGLE_ARCHIVES", "/nowhere"),
+    "other devices": ("CUDA_VISIBLE_DEVICES", "3"),
+    "an account": ("KAGGLE_API_TOKEN", "KGAT_none"),
+    "no archives": ("KAGGLE_ARCHIVES", ""),
+}
+
+
+def states_of(command: Command) -> tuple[str | None, str | None]:
+    return command.inputs(), command.kept()
+
+
+def check(command: Command, before: tuple[str | None, str | None]) -> None:
+    """No answer that was kept may be told now."""
+    answer = up_to_date.Answer(text="told", path=str(submission(command.home)), warning="")
+    assert None not in before
+    command.keep(str(before[0]), str(before[1]), answer)
+    assert command.answer(*before) == answer
+
+
+@pytest.mark.parametrize("change", CODE)
+def test_edited_code_is_asked_again(command, change):
+    before = states_of(command)
+    check(command, before)
+    assert states_of(command) == before
+    edit(up_to_date.REPOSITORY / CODE[change])
+    assert command.answer(*states_of(command)) is None
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changed_in_the_home_is_asked_again(command, change):
+    before = states_of(command)
+    check(command, before)
+    CHANGES[change](command.home)
+    assert command.answer(*states_of(command)) is None
+
+
+@pytest.mark.parametrize("change", VARIABLES)
+def test_another_environment_is_asked_again(command, change, monkeypatch):
+    before = states_of(command)
+    check(command, before)
+    monkeypatch.setenv(*VARIABLES[change])
+    assert command.answer(*states_of(command)) is None
+
+
+@pytest.mark.parametrize("options", [{"seed": 1, "trials": 2}, {"seed": 0, "trials": 3}, {"seed": 0}])
+def test_other_options_have_an_answer_of_their_own(command, options):
+    before = states_of(command)
+    check(command, before)
+    assert replace(command, options=options).answer(*before) is None
+
+
+def test_a_copied_home_has_no_answer(command, tmp_path):
+    before = states_of(command)
+    check(command, before)
+    copied = replace(command, home=Home(shutil.copytree(command.home.root, tmp_path / "copied")))
+    assert copied.answer(*states_of(copied)) is None
+    assert states_of(copied)[1] != before[1]
+
+
+def test_what_others_do_in_the_home_changes_nothing(command):
+    before = states_of(command)
+    tracker = Tracker(command.home.mlruns)
+    tracker.client.create_run(tracker.experiment("otto"), tags={"key": "k"})
+    (command.home.submissions / "otto").mkdir()
+    (command.home.submissions / "otto" / "latest.csv").touch()
+    assert states_of(command) == before
+
+
+@pytest.mark.parametrize("spoilt", ["", "[]", '{"state": 1}', "not JSON"])
+def test_a_damaged_answer_is_none(command, spoilt):
+    before = states_of(command)
+    check(command, before)
+    command.file.write_text(spoilt)
+    assert command.answer(*before) is None
+
+
+def podium(home: Home, *arguments: str) -> tuple[list[str], list[str], set[str]]:
+    """The lines of a command on stdout and stderr, and the heavy modules that its process had at the end."""
+    code = (
+        "import sys; from pipelines.__main__ import cli; code = cli(sys.argv[1:], keeps=True); "
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, *arguments, "--home", str(home.root)]
+    found = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, env=without_make(), check=False)
+    assert found.returncode == 0, found.stderr
+    *told, modules = found.stderr.splitlines()
+    return found.stdout.splitlines(), told, set(modules.split())
+
+
+def unhurried(lines: list[str]) -> list[str]:
+    return [line for line in lines if not line.startswith("  seconds ")]
+
+
+def test_a_run_with_nothing_to_do_loads_nothing_and_tells_the_same(home):
+    ordinary, _, modules = podium(home, "run", NAME, "--trials", "2")
+    assert "pandas" in modules
+    out, err, modules = podium(home, "run", NAME, "--trials", "2")
+    assert not modules & {"numpy", "pandas", "sklearn", "torch", "optuna", "mlflow", "sqlalchemy"}
+    assert unhurried(out) == unhurried(ordinary)
+    assert sum(line.startswith("  seconds ") for line in out) == 1
+    assert err == []
+    submission(home).unlink()
+    out, _, _ = podium(home, "run", NAME, "--trials", "2")
+    assert Path(out[-1]).is_file()
+    assert podium(home, "run", NAME, "--trials", "2")[0][-1] == out[-1]
+
+
+def test_the_warning_of_a_twin_is_told_again(home, monkeypatch):
+    monkeypatch.delenv("KAGGLE_ARCHIVES")
+    ordinary, warned, _ = podium(home, "run", NAME, "--trials", "0")
+    warned = warned[:1]  # a slow machine shows the training's progress, too
+    assert warned[0].startswith("SYNTHETIC TWIN: made-up rows")
+    out, err, modules = podium(home, "run", NAME, "--trials", "0")
+    assert "pandas" not in modules
+    assert err == warned
+    assert "found: nothing was trained" in "\n".join(out)
+    assert [line for line in unhurried(out) if "  run " not in line] == [
+        line for line in unhurried(ordinary) if "  run " not in line
+    ]
+
+
+def test_a_process_that_changed_what_it_loaded_keeps_nothing(home, capsys):
+    assert cli(["run", NAME, "--trials", "2", "--home", str(home.root)]) == 0
+    assert not (home.cache / up_to_date.FOLDER).exists()
+
+
+def test_an_answer_holds_no_secret(home, monkeypatch):
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "KGAT_a-token-of-mine")
+    podium(home, "run", NAME, "--trials", "2")
+    (kept,) = (home.cache / up_to_date.FOLDER).glob("*.json")
+    assert set(json.loads(kept.read_text())) == {"state", "text", "path", "warning"}
+    assert "KGAT" not in kept.read_text()
