@@ -4,8 +4,10 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell for python in python3 python3.12 python3.11; do $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$python && break; done)
-STAMP := .venv/requirements-$(shell cksum < requirements.txt | tr ' ' '-')
-PEERS := .venv-bench/requirements-$(shell cksum < tests/bench_requirements.txt | tr ' ' '-')
+# What is not installed yet, or as another text: an environment holds a copy of each file whose packages it has.
+ABSENT := $(shell for group in requirements*.txt; do test -x .venv/bin/python && cmp -s $$group .venv/$$group || echo .venv/$$group; done)
+STAMP := $(filter .venv/requirements.txt,$(ABSENT))
+PEERS := $(shell cmp -s tests/bench_requirements.txt .venv-bench/bench_requirements.txt || echo .venv-bench/bench_requirements.txt)
 PODIUM := .venv/bin/python -m pipelines
 COMPETITIONS := $(basename $(notdir $(filter-out %/__init__.py,$(wildcard pipelines/competitions/*.py))))
 
@@ -99,13 +101,13 @@ ui: $(STAMP)  ## compare the runs in MLflow's pages, on 127.0.0.1
 bench: $(STAMP) $(PEERS)  ## measure the training beside its peers, and write docs/benchmarks.md
 	@.venv/bin/python -m tests.bench $(ARGS)
 
-test: $(STAMP)  ## run the tests that protect a change; ARGS="tests/test_blend.py -x"
+test: $(ABSENT)  ## run the tests that protect a change; ARGS="tests/test_blend.py -x"
 	@.venv/bin/python -m tests.lanes fast $(ARGS)
 
-test-slow: $(STAMP)  ## run the others: long trainings, kills, clusters, servers, the browser, the documents
+test-slow: $(ABSENT)  ## run the others: long trainings, kills, clusters, servers, the browser, the documents
 	@.venv/bin/python -m tests.lanes slow $(ARGS)
 
-lint: $(STAMP)  ## check style, types and the import rule
+lint: $(ABSENT)  ## check style, types and the import rule
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
 
 extras: $(STAMP)  ## install what clusters need: EXTRAS=postgres,ray,dask
@@ -114,16 +116,15 @@ extras: $(STAMP)  ## install what clusters need: EXTRAS=postgres,ray,dask
 clean:  ## remove the cached tables and the synthetic twins; runs and submissions stay
 	@find data/cache data/synthetic -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +
 
-# The environments: rebuilt when the text of their requirements changes, and for no other reason.
+# The environments: what is needed is installed when its text changes, and for no other reason. What a competition reads
+# of texts is installed by the command that reads it: see pipelines/environment.py.
+.PHONY: $(ABSENT) $(PEERS)
 $(STAMP):
 	@test -n "$(PYTHON)" || { echo "podium: Python 3.11 or 3.12 is needed and not on the PATH; install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 69; }
-	@echo "building .venv with $(PYTHON): a minute or two, once" >&2
-	@$(PYTHON) -m venv --clear .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+	@$(PYTHON) -m pipelines.environment .venv requirements.txt
+
+$(filter-out $(STAMP),$(ABSENT)): $(STAMP)
+	@.venv/bin/python -m pipelines.environment .venv $(@F)
 
 $(PEERS): $(STAMP)
-	@echo "building .venv-bench for the peers: once" >&2
-	@.venv/bin/python -m venv --clear .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check -r tests/bench_requirements.txt
-	@touch $@
+	@.venv/bin/python -m pipelines.environment .venv-bench tests/$(@F)

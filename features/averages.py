@@ -63,6 +63,10 @@ class AverageEncoder(TransformerMixin, BaseEstimator):
         """See `Encoder`: the same with all that is known of the words of train and test looked up."""
         return clone(self).set_params(known=Known(self._averages(pd.concat([tables.train, tables.test]))))
 
+    def packages(self) -> list[str]:
+        """See `Encoder`."""
+        return [package for each in self.vectors for package in each.packages()]
+
     def origins(self) -> list[str]:
         """See `Encoder`."""
         return [origin for each in self.vectors if (origin := each.origin()) is not None]

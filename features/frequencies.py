@@ -36,9 +36,13 @@ class WordFreq(WordVectors):
         """See `WordVectors.missing`."""
         return f"{super().missing[:-1]} {self.romanising})"
 
+    def packages(self) -> tuple[str, ...]:
+        """See `WordVectors.packages`."""
+        return (self.package, self.romanising)
+
     def origin(self) -> str | None:
         """See `WordVectors.origin`."""
-        found = [version_of(package) for package in (self.package, self.romanising)]
+        found = [version_of(package) for package in self.packages()]
         return None if None in found else ", ".join(filter(None, found))
 
     def find(self, words: Sequence[str]) -> np.ndarray:

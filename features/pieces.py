@@ -90,6 +90,10 @@ class PieceEncoder(TransformerMixin, BaseEstimator):
         texts = words_of(pd.concat([tables.train, tables.test]), self.column)
         return clone(self).set_params(known=self._lower.read(texts, workshop))
 
+    def packages(self) -> tuple[str, ...]:
+        """See `Encoder`."""
+        return self._lower.packages()
+
     def origins(self) -> list[str]:
         """See `Encoder`."""
         origin = self._lower.origin()

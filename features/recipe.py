@@ -45,10 +45,11 @@ class Encoder(Protocol):
     """A scikit-learn transformer of rows to what a dataset is made of, such as numbers [rows, columns].
 
     It may have a method `prepare(tables, workshop)`, which gives an encoder that knows what is the same in every fold,
-    as which rows are alike; it is called once, and must not look at the target. It may have methods `origins()`, the
-    names and versions of what it reads beside the rows, and `notices()`, a line for each such thing that is not there;
-    and `require()`, which raises UnavailableError where it cannot do without something. And it may have a method
-    `release()`, which gives a fitted one for rows that come later, without what it was prepared with.
+    as which rows are alike; it is called once, and must not look at the target. It may have methods for what it reads
+    beside the rows: `packages()`, that hold it, by their names on the index; `origins()`, the names and versions of
+    what is there; `notices()`, a line for each that is not; and `require()`, which raises UnavailableError where it
+    cannot do without something. And it may have a method `release()`, which gives a fitted one for rows that come
+    later, without what it was prepared with.
 
     `fit_transform` of the train rows may differ from `transform` of others: features that use the target leave the
     row itself out of its own.
@@ -86,6 +87,10 @@ class Recipe:
         """The recipe with that done which is the same in every fold."""
         prepare = getattr(self.encoder, "prepare", None)
         return self if prepare is None else Recipe(encoder=prepare(tables, workshop))
+
+    def packages(self) -> tuple[str, ...]:
+        """The packages that hold what the encoder reads beside the rows, by their names on the index."""
+        return tuple(self.encoder.packages()) if hasattr(self.encoder, "packages") else ()
 
     def origins(self) -> tuple[str, ...]:
         """What the encoder reads beside the rows, by name and version."""

@@ -160,6 +160,10 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         rows = pd.concat([tables.train, tables.test])
         return clone(self).set_params(known=self._look_up(rows, self._split(rows), workshop))
 
+    def packages(self) -> list[str]:
+        """See `Encoder`."""
+        return [package for each in self._sources() for package in each.packages()]
+
     def origins(self) -> list[str]:
         """See `Encoder`."""
         return [origin for each in self._sources() if (origin := each.origin()) is not None]

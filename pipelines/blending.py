@@ -29,7 +29,7 @@ def train_and_blend(job: Job, effort: Effort | None = None, ingested: Ingested |
     jobs = [replace(job, model=model) for model in job.models]
     for each in jobs:
         _, candidate = each.competition.candidate(each.model)  # what makes no sense is told before long work
-        (candidate.recipe or each.competition.recipe).require()
+        each.competition.recipe_of(candidate).require()
     check_device(job.device)
     ingested = ingested or stages.ingest(job)
     if effort is not None:

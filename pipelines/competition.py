@@ -21,6 +21,7 @@ from models.config import Config, Loss, outputs_of
 from models.pruners import LEAST_FOLDS, Pruner
 from models.samplers import Space
 from models.tuning import Search, check_space
+from pipelines import environment
 from submissions.board import Board
 from submissions.layout import Labels, Layout
 from submissions.thresholds import Thresholds
@@ -152,6 +153,12 @@ class Competition:
         if name not in self.candidates:
             raise UsageError(f"MODEL takes {', '.join(self.candidates)}, but got {name!r}")
         return name, self.candidates[name]
+
+    def recipe_of(self, candidate: Candidate) -> Recipe:
+        """The candidate's recipe, or the competition's; what it reads is installed first, see `environment.provide`."""
+        recipe = candidate.recipe or self.recipe
+        environment.provide(recipe.packages())
+        return recipe
 
 
 def names() -> list[str]:

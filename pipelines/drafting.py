@@ -14,6 +14,7 @@ from optuna.distributions import BaseDistribution
 
 from data.schema import SAMPLE_NAMES
 from models.config import Config
+from pipelines import environment
 from pipelines.adopting import declaration
 from pipelines.facts import Facts, Use
 from pipelines.guess import Guess, Kind, missing_texts
@@ -70,6 +71,7 @@ def draft(slug: str, found: Guess, planned: Plan) -> str:
 
 def formatted(source: str) -> str:
     """A source as this house writes it."""
+    environment.provide(["ruff"])
     command = [sys.executable, "-m", "ruff", "format", "--line-length", str(WIDTH), "-"]
     return subprocess.run(command, input=source, capture_output=True, text=True, check=True).stdout
 

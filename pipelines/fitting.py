@@ -34,7 +34,7 @@ class Encoded:
 
 def encode(competition: Competition, tables: Tables, candidate: Candidate, workshop: Workshop) -> Encoded:
     """Fits the candidate's recipe in every fold."""
-    recipe = (candidate.recipe or competition.recipe).prepare(tables, workshop)
+    recipe = competition.recipe_of(candidate).prepare(tables, workshop)
     fitted = [recipe.fit(tables, fold) for fold in range(competition.split.folds)]
     whole_encoder, whole = recipe.fit(tables, None) if candidate.config.refits else (None, None)
     return Encoded(

@@ -50,7 +50,7 @@ class Hunt:
         candidate = job.competition.candidate(job.model)[1]
         studies.check_tunable(job)
         resolve(job.device)
-        (candidate.recipe or job.competition.recipe).require()
+        job.competition.recipe_of(candidate).require()
         name = studies.study_name(job, ingested.tables, ingested.label)
         study, storage = studies.begin(job, name, candidate)
         return Hunt(job=job, ingested=ingested, study=study, storage=storage, budget=budget)

@@ -12,7 +12,7 @@ from data.errors import UsageError
 from data.files import beside, remove
 from pipelines import artifacts
 from pipelines.home import MODEL, Home
-from pipelines.packaging import CODE, requirements
+from pipelines.packaging import CODE
 from pipelines.runs import FinishedRun
 from submissions import drafts
 from submissions.check import check
@@ -20,6 +20,7 @@ from submissions.check import check
 NOTEBOOK = "submission.ipynb"
 DATASET = "dataset"
 PIPELINE = "pipeline"
+REQUIREMENTS = "requirements.txt"  # MLflow's own file of a model's packages
 WHEELS = "wheels.txt"
 METADATA = "dataset-metadata.json"  # of `kaggle datasets create`
 
@@ -86,7 +87,7 @@ def write(home: Home, run: FinishedRun, slug: str, metric: str) -> Path:
         dataset = part / DATASET
         shutil.copytree(run.artifacts / artifacts.PIPELINE, dataset / PIPELINE)
         shutil.copytree(model / CODE, dataset / "code")
-        (dataset / WHEELS).write_text("\n".join(requirements()) + "\n")
+        shutil.copyfile(model / REQUIREMENTS, dataset / WHEELS)
         metadata = {"title": title, "id": f"INSERT_YOUR_NAME_HERE/{title}", "licenses": [{"name": "other"}]}
         (dataset / METADATA).write_text(json.dumps(metadata, indent=2) + "\n")
         texts = [INTRODUCTION.format(**told), SET_UP.format(**told), PREDICT, LOOK]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from data.errors import StorageError
 from data.reading import kind as kind_of
 from data.tables import Tables
-from pipelines import keys, pyfunc
+from pipelines import environment, keys, pyfunc
 from pipelines.competition import FOLDER, Competition
 from pipelines.home import REPOSITORY, scratch
 from pipelines.pyfunc import Column, Model
@@ -15,15 +16,15 @@ from pipelines.pyfunc import Column, Model
 EXAMPLE = 3  # rows
 SERVED = "pipelines/served.py"
 CODE = "code"  # MLflow's own folder of a model's code
-CHECKS = "# What checks"  # begins the part of the requirements that a model does without
 
 
-def package(folder: Path, competition: Competition, tables: Tables, pipeline: Path) -> None:
+def package(folder: Path, competition: Competition, models: Sequence[str], tables: Tables, pipeline: Path) -> None:
     """Writes a model of MLflow.
 
     Args:
         folder: where to; it is made.
         competition: the declaration.
+        models: the candidates that the pipeline is made of.
         tables: of which the first test rows are the example.
         pipeline: the folder that holds it.
     """
@@ -49,7 +50,7 @@ def package(folder: Path, competition: Competition, tables: Tables, pipeline: Pa
             inputs=inputs,
             outputs=outputs,
             example=tables.test.head(EXAMPLE).astype({schema.id: id_kind}),
-            requirements=requirements(),
+            requirements=environment.requirements(_packages(competition, models)),
         ).write(folder)
 
 
@@ -75,10 +76,10 @@ def has_other_code(model: Path) -> bool:
     return not (same and known.issuperset(theirs) and pyfunc.runs_only(model, Path(SERVED).name, CODE))
 
 
-def requirements() -> list[str]:
-    """The packages that a model needs, as they are pinned."""
-    lines = (REPOSITORY / "requirements.txt").read_text().partition(CHECKS)[0].splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
+def _packages(competition: Competition, models: Sequence[str]) -> list[str]:
+    """What the recipes of some candidates read."""
+    recipes = [competition.recipe_of(competition.candidate(model)[1]) for model in models]
+    return [package for recipe in recipes for package in recipe.packages()]
 
 
 def _code() -> dict[str, str]:

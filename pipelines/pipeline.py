@@ -148,9 +148,9 @@ class Part:
     @staticmethod
     def load(folder: Path, competition: Competition, model: str) -> Part:
         """See `Pipeline.load`."""
-        declared = competition.candidate(model)[1].config
-        config = keys.config_of(declared, json.loads((folder / CONFIG).read_text()))
-        (competition.candidate(model)[1].recipe or competition.recipe).require()
+        candidate = competition.candidate(model)[1]
+        config = keys.config_of(candidate.config, json.loads((folder / CONFIG).read_text()))
+        competition.recipe_of(candidate).require()
         encoders = Encoders.read(folder / ENCODERS)
         folds, whole = encoders.folds, encoders.whole
         none = _no_rows(competition)

@@ -138,7 +138,7 @@ def train(job: Job, ingested: Ingested | None = None) -> Trained:
 def key_of(job: Job, ingested: Ingested, config: Config) -> str:
     """The key of a training of the job's candidate with some settings."""
     model, candidate = job.competition.candidate(job.model)
-    origins = (candidate.recipe or job.competition.recipe).origins()
+    origins = job.competition.recipe_of(candidate).origins()
     where = place_of(job.device, config.precision)
     return keys.train_key(job.name, ingested.tables.data_hash, model, config, job.seed, where, origins)
 

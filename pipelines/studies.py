@@ -51,7 +51,7 @@ def searched_metric(job: Job, candidate: Candidate) -> Metric:
 def study_name(job: Job, tables: Tables, label: str) -> str:
     """`<competition>/<model>/<key>`."""
     model, candidate = job.competition.candidate(job.model)
-    origins = (candidate.recipe or job.competition.recipe).origins()
+    origins = job.competition.recipe_of(candidate).origins()
     return f"{label}/{model}/{keys.study_key(job.name, tables.data_hash, model, candidate, job.seed, origins)[:16]}"
 
 

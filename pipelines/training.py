@@ -44,7 +44,7 @@ def train_anew(
     model, device = competition.candidate(job.model)[0], resolve(job.device)
     tags = {**tags_of(job, model, found, device.type), "key": key, **searched}
     params = params_of(competition, candidate, found, device.type)
-    recipe = candidate.recipe or competition.recipe
+    recipe = competition.recipe_of(candidate)
     for notice in recipe.notices():
         console.warn(notice)
     if recipe.origins():
@@ -63,7 +63,7 @@ def train_anew(
             card_kept.copy(job.name, competition, found, job.home.cache, folder)
             with scratch() as made, pipeline.unkept_told(model):
                 pipeline.write(made / "pipeline", job.name, model, competition, found, encoded, config, fit)
-                package(folder / MODEL, competition, found, made / "pipeline")
+                package(folder / MODEL, competition, [model], found, made / "pipeline")
             running.keep(folder)
     checkpoint.drop()
     run = tracker.read(running.id)
@@ -115,7 +115,7 @@ def blend_anew(job: Job, trained: Sequence[Trained], key: str, tracker: Tracker)
             with scratch() as made, pipeline.unkept_told(BLEND):
                 values = tuned(competition, tables.target, found.oof)
                 pipeline.join(made / "pipeline", job.name, weighed, found.temperature, values)
-                package(folder / MODEL, competition, tables, made / "pipeline")
+                package(folder / MODEL, competition, list(weighed), tables, made / "pipeline")
             running.keep(folder)
     champion.crown(ingested.label, competition.metric, tracker)
     return tracker.read(running.id)

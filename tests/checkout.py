@@ -16,5 +16,6 @@ def copy_code(folder: Path) -> Path:
             copied = folder / path.relative_to(REPOSITORY)
             copied.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, copied)
-    shutil.copy(REPOSITORY / "requirements.txt", folder)
+    for group in REPOSITORY.glob("requirements*.txt"):
+        shutil.copy(group, folder)
     return folder

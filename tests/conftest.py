@@ -21,6 +21,7 @@ from data import synthetic
 from pipelines import console, stages
 from pipelines.__main__ import cli
 from pipelines.competition import find, names
+from pipelines.environment import ALLOWED
 from pipelines.home import Home
 from pipelines.job import Job
 from pipelines.runs import ADDRESS, DATABASE
@@ -75,6 +76,7 @@ def _named_nowhere(tmp_path_factory):
             patch.delenv(name, raising=False)
         patch.setenv("XDG_CACHE_HOME", os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser()))
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv(ALLOWED, "no")
         yield
 
 

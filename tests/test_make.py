@@ -24,14 +24,14 @@ def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def copy(tmp_path) -> Path:
     """What make looks at, with an environment that counts as built."""
-    for name in ("Makefile", "requirements.txt"):
-        shutil.copy(REPOSITORY / name, tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").touch(0o755)
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    for group in REPOSITORY.glob("requirements*.txt"):
+        shutil.copy(group, tmp_path)
+        shutil.copy(group, tmp_path / ".venv")
     (tmp_path / "pipelines" / "competitions").mkdir(parents=True)
     (tmp_path / "pipelines" / "competitions" / "otto.py").touch()
-    stamp = re.search(r"touch (\S+)", make(tmp_path, "-n", "test").stdout)
-    assert stamp is not None
-    (tmp_path / ".venv").mkdir()
-    (tmp_path / stamp[1]).touch()
     return tmp_path
 
 
@@ -49,18 +49,33 @@ def test_a_new_file_is_a_new_target(copy):
     assert "otto" in make(copy).stdout
 
 
-def test_the_environment_is_rebuilt_when_the_requirements_change_and_only_then(copy):
+def installed(folder: Path, target: str) -> list[str]:
+    """The files of requirements that a target would install."""
+    return re.findall(r"-m pipelines\.environment \S+ (\S+)", make(folder, "-n", target).stdout)
+
+
+def test_packages_are_installed_when_their_requirements_change_and_only_then(copy):
     requirements = copy / "requirements.txt"
-    assert "-m venv" not in make(copy, "-n", "otto").stdout
+    assert installed(copy, "otto") == installed(copy, "test") == []
     os.utime(requirements)
-    shutil.copy(copy / "Makefile", copy / "other")
     os.utime(copy / "Makefile")
-    assert "-m venv" not in make(copy, "-n", "otto").stdout
+    assert installed(copy, "otto") == []
     text = requirements.read_text()
     requirements.write_text(text + "# changed\n")
-    assert "-m venv --clear .venv" in make(copy, "-n", "otto").stdout
+    assert installed(copy, "otto") == installed(copy, "lint") == ["requirements.txt"]
     requirements.write_text(text)
-    assert "-m venv" not in make(copy, "-n", "otto").stdout
+    assert installed(copy, "otto") == []
+    (copy / ".venv" / "bin" / "python").unlink()  # as when the Python that it stood on was removed
+    assert installed(copy, "otto") == ["requirements.txt"]
+
+
+def test_each_command_installs_what_it_runs_on_and_nothing_else(copy):
+    shutil.rmtree(copy / ".venv")
+    every = ["requirements.txt", "requirements-dev.txt", "requirements-text.txt"]
+    assert installed(copy, "otto") == installed(copy, "ui") == every[:1]
+    assert installed(copy, "test") == installed(copy, "lint") == every
+    assert installed(copy, "help") == installed(copy, "clean") == []
+    assert installed(copy, "bench") == [every[0], "tests/bench_requirements.txt"]
 
 
 def test_variables_reach_the_command(copy):
@@ -84,10 +99,10 @@ def test_what_is_missing_is_said_in_a_line(copy):
 
 
 def test_every_requirement_is_pinned():
-    lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
-    packages = [line for line in lines if line and not line.startswith("#")]
+    groups = {path.name: path.read_text().splitlines() for path in REPOSITORY.glob("requirements*.txt")}
+    packages = [line for lines in groups.values() for line in lines if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+(\[\w+\])?==[0-9][\w.]*", line) for line in packages)
-    assert "torch==2.13.0" in packages
+    assert "torch==2.13.0" in groups["requirements.txt"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,169 @@
+"""Environment: the pinned packages, in groups that are installed when something needs them.
+
+A group is a file `requirements*.txt`, whose first line says what it is. An environment that holds a group has a copy of
+its file; where that was cut short it is empty, and the same command goes on. Make runs this with a bare Python:
+
+    python -m pipelines.environment .venv requirements.txt
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from importlib import invalidate_caches, metadata
+from pathlib import Path
+
+from data.errors import PodiumError, UnavailableError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BASE = "requirements.txt"
+ALLOWED = "PODIUM_INSTALL"  # the variable that forbids it: no
+PINNED = re.compile(r"([\w.-]+)(?:\[\w+\])?==(\S+)")
+
+
+def provide(packages: Collection[str]) -> None:
+    """Installs the groups that hold packages which are not there, where this runs in the repository's own .venv.
+
+    Args:
+        packages: by their names on the index; one that no group holds is left alone.
+
+    Raises:
+        UnavailableError: they cannot be had.
+    """
+    environment = Path(sys.prefix)
+    own = environment.resolve() == (REPOSITORY / ".venv").resolve()
+    if not packages or not own or os.environ.get(ALLOWED) == "no":
+        return
+    for group in _groups()[1:]:
+        pinned = {name: version for name, version in pins(group).items() if name in map(_plain, packages)}
+        if pinned and not _holds(environment, group, pinned):
+            install(environment, group)
+            invalidate_caches()
+
+
+def requirements(packages: Collection[str]) -> list[str]:
+    """The lines of the base, and of the groups that hold some of the packages."""
+    wanted = set(map(_plain, packages))
+    groups = [group for group in _groups() if group.name == BASE or wanted & pins(group).keys()]
+    return [line for group in groups for line in group.read_text().splitlines() if PINNED.match(line)]
+
+
+def pins(group: Path) -> dict[str, str]:
+    """The versions of a group's packages."""
+    found = map(PINNED.match, group.read_text().splitlines())
+    return {_plain(each[1]): each[2] for each in found if each}
+
+
+def install(environment: Path, group: Path) -> None:
+    """Builds the environment where there is none, and brings a group's packages into it; the others stay.
+
+    Raises:
+        UnavailableError: pip could not; what it has got is kept.
+    """
+    stamp = environment / group.name
+    with _alone(environment) as lock:
+        if _is_copy(stamp, group) and _runs(environment):
+            return  # somebody else was faster
+        what = group.read_text().partition("\n")[0].strip("# ").partition(":")[0]
+        what = what[:1].lower() + what[1:]
+        print(f"podium: installing {what} into {environment}, {len(pins(group))} packages, once", file=sys.stderr)
+        if not _runs(environment):
+            for each in environment.glob("*.txt"):
+                each.unlink()
+            build = [sys.executable, "-m", "venv", "--clear", str(environment)]
+            if subprocess.run(build).returncode:
+                raise UnavailableError(f"{environment} could not be built: {sys.executable} needs venv and pip")
+        stamp.write_bytes(b"")  # begun
+        _sweep(environment)
+        command = [str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+        command += ["--disable-pip-version-check", "--requirement", str(group)]
+        if not sys.dont_write_bytecode:
+            command.append("--no-compile")  # half of the seconds; Python compiles what is imported, when it is
+        code = subprocess.run(command, pass_fds=[lock]).returncode  # what outlives us keeps others waiting
+        if code:
+            told = f"was killed by signal {-code}" if code < 0 else "says why above"
+            raise UnavailableError(f"{what} could not be installed (pip {told}): the same command goes on")
+        part = environment / f".{group.name}.part"
+        shutil.copyfile(group, part)
+        part.replace(stamp)
+
+
+def _groups() -> list[Path]:
+    """The files of all groups, the base first; none where only the code lies, as in a model's folder."""
+    return sorted(REPOSITORY.glob("requirements*.txt"), key=lambda group: (group.name != BASE, group.name))
+
+
+def _holds(environment: Path, group: Path, pinned: dict[str, str]) -> bool:
+    stamp = environment / group.name
+    return _is_copy(stamp, group) if stamp.exists() else all(_version(name) == each for name, each in pinned.items())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _plain(package: str) -> str:
+    return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def _is_copy(path: Path, of: Path) -> bool:
+    return path.is_file() and path.read_bytes() == of.read_bytes()
+
+
+def _runs(environment: Path) -> bool:
+    """Whether its Python starts, and has pip."""
+    try:
+        command = [str(environment / "bin" / "python"), "-c", "import pip"]
+        return subprocess.run(command, stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        return False
+
+
+def _sweep(environment: Path) -> None:
+    """Removes the marks of packages that a killed pip has half written, which it would take for whole ones."""
+    for packages in environment.glob("lib/python*/site-packages"):
+        halves = [path for path in packages.glob("*.dist-info") if not (path / "RECORD").exists()]  # written last
+        for path in {*halves, *packages.glob("~*")}:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+@contextmanager
+def _alone(environment: Path) -> Iterator[int]:
+    """Waits until nobody else installs into an environment; the descriptor of the lock."""
+    lock = os.open(environment.resolve().parent, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"podium: somebody else installs into {environment} just now: waiting", file=sys.stderr, flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def main(environment: str, *groups: str) -> int:
+    """Installs groups, by their files; the exit code."""
+    try:
+        for group in groups:
+            install(Path(environment), Path(group))
+    except PodiumError as error:
+        print(f"podium: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("podium: interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
