@@ -74,25 +74,35 @@ def install(environment: Path, group: Path) -> None:
         what = what[:1].lower() + what[1:]
         print(f"podium: installing {what} into {environment}, {len(pins(group))} packages, once", file=sys.stderr)
         if not _runs(environment):
-            for each in environment.glob("*.txt"):
-                each.unlink()
-            build = [sys.executable, "-m", "venv", "--clear", str(environment)]
-            if subprocess.run(build).returncode:
-                raise UnavailableError(f"{environment} could not be built: {sys.executable} needs venv and pip")
+            _build(environment)
         stamp.write_bytes(b"")  # begun
         _sweep(environment)
-        command = [*_python(environment), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        command += ["--no-compile", "--requirement", str(group)]  # it compiles one by one, which is half of its time
-        code = subprocess.run(command, pass_fds=[lock]).returncode  # what outlives us keeps others waiting
+        code = _pip(environment, group, lock)
         if code:
             told = f"was killed by signal {-code}" if code < 0 else "says why above"
             raise UnavailableError(f"{what} could not be installed (pip {told}): the same command goes on")
-        if sys.dont_write_bytecode:  # else Python keeps what it compiles of what is imported
-            every = [*_python(environment), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests/"]
-            subprocess.run([*every, str(environment / "lib")])
         part = environment / f".{group.name}.part"
         shutil.copyfile(group, part)
         part.replace(stamp)
+
+
+def _build(environment: Path) -> None:
+    """Makes an environment that holds pip alone."""
+    for stamp in environment.glob("*.txt"):
+        stamp.unlink()
+    if subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)]).returncode:
+        raise UnavailableError(f"{environment} could not be built: {sys.executable} needs venv and pip")
+
+
+def _pip(environment: Path, group: Path, lock: int) -> int:
+    """Has pip install a group; its exit code. Where it outlives us, it holds the lock."""
+    command = [*_python(environment), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-compile", "--requirement", str(group)]  # it compiles one by one, which is half of its time
+    code = subprocess.run(command, pass_fds=[lock]).returncode
+    if code == 0 and sys.dont_write_bytecode:  # else Python keeps what it compiles of what is imported
+        every = [*_python(environment), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests/"]
+        subprocess.run([*every, str(environment / "lib")])
+    return code
 
 
 def _groups() -> list[Path]:
