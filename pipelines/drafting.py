@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import util
 from pathlib import PurePath
 from textwrap import wrap
 
 from optuna.distributions import BaseDistribution
 
+from data.errors import UnavailableError
 from data.schema import SAMPLE_NAMES
 from models.config import Config
 from pipelines import environment
@@ -70,9 +72,15 @@ def draft(slug: str, found: Guess, planned: Plan) -> str:
 
 
 def formatted(source: str) -> str:
-    """A source as this house writes it."""
+    """A source as this house writes it.
+
+    Raises:
+        UnavailableError: ruff is not installed, and cannot be.
+    """
     environment.provide(["ruff"])
     command = [sys.executable, "-m", "ruff", "format", "--line-length", str(WIDTH), "-"]
+    if util.find_spec("ruff") is None:
+        raise UnavailableError("no ruff, which writes the draft: make lint installs it")
     return subprocess.run(command, input=source, capture_output=True, text=True, check=True).stdout
 
 
