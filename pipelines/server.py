@@ -64,7 +64,7 @@ class Server:
         try:
             yield
         except (MlflowException, OSError, *GARBAGE) as error:
-            told = (str(error) or type(error).__name__).splitlines()[0]
+            told = (str(error) or type(error).__name__).splitlines()[0].replace(self.address, self.named)
             raise UnavailableError(f"{self.named}: the tracking server does not answer ({told[:200]})") from error
 
     def begin(self, local: MlflowClient, id: str, lock: Path) -> str:

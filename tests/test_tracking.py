@@ -19,9 +19,10 @@ from sqlalchemy.exc import OperationalError
 
 from data.errors import StorageError, UnavailableError, UsageError
 from pipelines.home import REPOSITORY
-from pipelines.runs import DATABASE
-from pipelines.serving import serve_pages
+from pipelines.runs import ADDRESS, DATABASE
+from pipelines.serving import serve_model, serve_pages
 from pipelines.tracking import Tracker
+from tests.clusters import free_port
 
 
 @pytest.fixture
@@ -135,6 +136,29 @@ def test_a_database_that_is_none_is_a_storage_error(tmp_path):
     (tmp_path / DATABASE).write_text("not a database, and long enough to be read as one" * 100)
     with pytest.raises(StorageError, match=r"mlflow\.db: cannot be opened: move it away .*not a database"):
         Tracker(tmp_path)
+
+
+def test_a_servers_password_is_not_told(tmp_path, migrated, monkeypatch):
+    monkeypatch.setenv(ADDRESS, f"http://me:secret@127.0.0.1:{free_port()}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    shutil.copy(migrated, tmp_path / DATABASE)
+    tracker = Tracker(tmp_path)
+    with pytest.raises(UnavailableError, match=r"^http://127\.0\.0\.1:\d+: the tracking server does not") as raised:
+        tracker.pages("http://127.0.0.1:5000")
+    assert "secret" not in str(raised.value)
+
+
+def test_servers_are_asked_to_listen_on_this_machine_alone(home, tmp_path, monkeypatch):
+    asked = []
+
+    def call(command, **_):
+        asked.append(command)
+        return 0
+
+    monkeypatch.setattr(subprocess, "call", call)
+    serve_pages(home.mlruns, free_port())
+    serve_model(tmp_path / "model", free_port())
+    assert [command[command.index("--host") + 1] for command in asked] == ["127.0.0.1", "127.0.0.1"]
 
 
 def test_the_pages_are_served_and_a_taken_port_is_told(home, tracker):
