@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 import pytest
 
@@ -21,6 +22,23 @@ def test_a_file_replaces_the_old_one_only_when_it_is_whole(tmp_path):
         part.write_text("new")
     assert path.read_text() == "new"
     assert os.listdir(path.parent) == ["file.txt"]
+
+
+def test_a_kill_between_two_steps_leaves_a_whole_file(tmp_path, monkeypatch):
+    path, seen = tmp_path / "file.txt", []
+    path.write_text("old")
+
+    def watched(step, *given, **how):
+        seen.append(path.read_text())  # what a process that is killed here leaves behind
+        return step(*given, **how)
+
+    with monkeypatch.context() as patch:
+        for name in ("link", "remove", "rename", "replace", "unlink"):
+            patch.setattr(os, name, partial(watched, getattr(os, name)))
+        with beside(path) as part:
+            part.write_text("new")
+    assert "old" in seen
+    assert path.read_text() == "new"
 
 
 def test_what_stands_already_can_be_kept(tmp_path):

@@ -117,6 +117,20 @@ def test_scores_of_flags_are_scikit_learns():
         assert metric.score(target, predictions) == pytest.approx(theirs), metric.name
 
 
+@pytest.mark.parametrize("metric", [metric for metric in METRICS.values() if metric.rows is not None])
+def test_what_a_row_scores_is_what_it_scores_alone(metric):
+    target, predictions = drawn()
+    if metric is FLAG_LOG_LOSS:
+        target = (predictions[::-1] > 0.25).astype(np.float32)
+    elif metric is DIVERGENCE:
+        target = predictions[::-1]
+    elif metric in (MSE, MAE, MAPE):
+        target, predictions = numbers()[0], numbers()[1][:, None]
+    alone = [metric.score(target[row : row + 1], predictions[row : row + 1]) for row in range(len(target))]
+    np.testing.assert_allclose(metric.rows(target, predictions), alone)
+    assert metric.score(target, predictions) == pytest.approx(np.mean(alone))
+
+
 def test_the_divergence_of_equal_shares_is_nothing():
     shares = np.array([[0.5, 0.5, 0.0], [0.2, 0.3, 0.5]])
     assert DIVERGENCE.score(shares, shares) == pytest.approx(0, abs=1e-12)

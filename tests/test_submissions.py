@@ -44,6 +44,8 @@ def test_a_submission_of_ours_passes_the_check(layout, schema):
 def test_labels_are_the_likeliest_classes_as_they_were_declared():
     assert frame_of(Labels(), SCHEMA)["label"].tolist() == ["no", "yes", "yes"]
     assert drafts.content(frame_of(Labels(), NUMBERED)) == b"id,label\n7,0\n8,1\n9,1\n"
+    turned = replace(SCHEMA, target=Classes("label", ("yes", "no")))  # in no order of the alphabet
+    assert frame_of(Labels(), turned)["label"].tolist() == ["yes", "no", "no"]
 
 
 @given(st.permutations(IDS), st.permutations(["no", "yes"]))
