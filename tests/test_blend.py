@@ -52,6 +52,14 @@ def test_models_of_noise_do_not_score_better_than_chance():
     assert found.score > np.log(CLASSES) - 0.005  # weights chosen on the same rows would look better
 
 
+def test_the_labels_of_a_fold_change_nothing_of_its_own_rows():
+    predictions, target, fold = views(4)
+    turned = np.where(fold == 2, (target + 1) % CLASSES, target)
+    before, after = (blended(predictions, each, fold).oof for each in (target, turned))
+    assert before[fold == 2].tobytes() == after[fold == 2].tobytes()
+    assert (before[fold != 2] != after[fold != 2]).any()
+
+
 def test_an_overconfident_model_is_cooled_and_a_shy_one_is_sharpened():
     predictions, target, fold = views(1, noise=1.4)
     right = blended(predictions, target, fold)

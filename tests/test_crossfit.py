@@ -14,11 +14,11 @@ from data.metrics import ACCURACY, DIVERGENCE, LOG_LOSS, RMSE, ROC_AUC
 from models import training
 from models.config import Loss, Optimizer, outputs_of
 from models.crossfit import crossfit
-from models.epochs import Epoch, Within
+from models.epochs import Epoch, RefitEpoch, Within
 from models.forms import form_of
 from models.mlp import MLPConfig
 from models.selection import DivergedError
-from models.training import pack_generators, predict
+from models.training import pack_generators
 from tests.toy import folds_of
 
 CONFIG = MLPConfig(width=16, depth=1, members=4, epochs=12, batch=16, lr=0.03, refit=0, monitor=LOG_LOSS)
@@ -135,15 +135,21 @@ def test_a_training_that_was_cut_off_within_an_epoch_goes_on_to_the_same_bytes(s
     assert again[len(past) :] == told[stop - isinstance(told[stop - 1], Within) :]
 
 
-def test_the_kept_weights_give_the_kept_predictions():
-    folds = folds_of(rows=90, noise=2.0)
-    fit = crossfit(folds, None, CONFIG, 2, ACCURACY)
+def shares_of(fit, config, folds, part) -> np.ndarray:
+    """What each network that is left says of its fold's rows, of nothing dropped, float32 [folds, members, rows, 2]."""
     form = form_of([fold.train for fold in folds])
-    network = CONFIG.build(form, outputs_of(CONFIG.loss, 2), pack_generators(0, 3, CONFIG.members))
+    network = config.build(form, outputs_of(config.loss, 2), pack_generators(0, len(folds), config.members))
     network.load_state_dict(fit.weights)
-    found = predict(network, form.stack([fold.valid for fold in folds], torch.device("cpu")), CONFIG)
-    for fold, shares in zip(folds, found.numpy(), strict=True):
-        np.testing.assert_allclose(shares[: len(fold.valid)], fit.oof[fold.valid_rows], atol=1e-6)
+    inputs = torch.stack([getattr(fold, part).input for fold in folds]).repeat_interleave(config.members, dim=0)
+    with torch.no_grad():
+        return network(inputs).softmax(dim=2).unflatten(0, (len(folds), config.members)).numpy()
+
+
+def test_the_kept_weights_give_the_kept_predictions():
+    folds, config = folds_of(rows=90, noise=2.0), replace(CONFIG, dropout=0.3)
+    fit = crossfit(folds, None, config, 2, ACCURACY)
+    for fold, shares in zip(folds, shares_of(fit, config, folds, "valid"), strict=True):
+        np.testing.assert_allclose(shares.mean(axis=0), fit.oof[fold.valid_rows], atol=1e-6)
 
 
 def test_an_epochs_score_is_that_of_all_out_of_fold_rows():
@@ -198,10 +204,16 @@ def test_the_refit_joins_the_test_prediction_and_nothing_else(refit, networks):
 
 
 def test_the_test_prediction_is_the_mean_of_all_networks():
-    folds = folds_of()
-    fit = crossfit(folds, None, replace(CONFIG, epochs=1), 2, ACCURACY)
-    np.testing.assert_allclose(fit.test.sum(axis=1), 1, atol=1e-5)
-    assert fit.test.shape == (len(folds[0].test), 2)
+    folds, config = folds_of(), replace(CONFIG, epochs=2)
+    fit = crossfit(folds, None, config, 2, ACCURACY)
+    np.testing.assert_allclose(fit.test, shares_of(fit, config, folds, "test").mean(axis=(0, 1)), atol=1e-6)
+
+
+def test_networks_on_all_rows_train_as_long_as_the_folds_chose():
+    folds, told = folds_of(rows=90, noise=2.0), []
+    fit = crossfit(folds, whole_of(folds), replace(CONFIG, epochs=40, refit=1), 2, ACCURACY, watch=told.append)
+    trained = [each.number for each in told if isinstance(each, RefitEpoch)]
+    assert len(trained) == trained[-1] == round(np.mean(fit.fold_epochs)) < 40
 
 
 def test_a_training_that_runs_into_no_numbers_says_so():

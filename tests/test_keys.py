@@ -94,8 +94,8 @@ def test_a_name_that_is_given_its_meaning_twice_counts_twice():
 CONFIG = MLPConfig(monitor=LOG_LOSS)
 
 
-def train_key(name="titanic", data="d", model="mlp", config=CONFIG, seed=0, device="cpu"):
-    return keys.train_key(name, data, model, config, seed, device)
+def train_key(name="titanic", data="d", model="mlp", config=CONFIG, seed=0, device="cpu", origins=("glove 1",)):
+    return keys.train_key(name, data, model, config, seed, device, origins)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,7 @@ def train_key(name="titanic", data="d", model="mlp", config=CONFIG, seed=0, devi
         {"config": replace(CONFIG, monitor=None)},
         {"seed": 1},
         {"device": "cuda"},
+        {"origins": ("glove 2",)},
     ],
 )
 def test_whatever_shapes_a_training_is_in_its_key(change):

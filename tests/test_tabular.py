@@ -160,3 +160,11 @@ def test_embedded_codes_come_last_and_an_unseen_one_is_zero():
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(UsageError, match="the recipe names the column 'weight', but there are height, colour"):
         TabularEncoder(numbers=("weight",)).fit_transform(frame(height=[1.0], colour=["red"]), np.zeros(1))
+
+
+def test_a_number_that_no_network_can_take_is_told():
+    tables = ingest(TOY.raw, SCHEMA, SPLIT)
+    huge = replace(tables, train=tables.train.assign(height=tables.train["height"].where(tables.fold != 1, 1e300)))
+    recipe = tabular(plain=["count", "height"])
+    with pytest.raises(UsageError, match=r"^the recipe makes no finite number of row 0, column 1 of its input$"):
+        recipe.fit(huge, 1)

@@ -58,6 +58,8 @@ def test_what_another_device_or_other_code_made_is_not_taken(tmp_path, monkeypat
     KeptWorkshop(tmp_path, "cpu").array("six", lambda _: np.arange(6))
     monkeypatch.setattr(workshop, "has_bfloat16", lambda device: not has_bfloat16(device))
     assert KeptWorkshop(tmp_path, "cpu").array("six", lambda _: np.arange(7)).size == 7
+    monkeypatch.setattr(workshop, "has_bfloat16", lambda device: False)
+    assert KeptWorkshop(tmp_path, "cuda").array("six", lambda _: np.arange(9)).size == 9
     monkeypatch.setattr(keys, "rooms_source", lambda *rooms: f"other code of {rooms}")
     assert KeptWorkshop(tmp_path, "cpu").array("six", lambda _: np.arange(8)).size == 8
 
