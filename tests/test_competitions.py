@@ -28,7 +28,6 @@ from pipelines.competition import Competition, find, names
 from pipelines.home import REPOSITORY
 from pipelines.job import Job
 from pipelines.pipeline import Pipeline
-from pipelines.runs import DATABASE
 from pipelines.scoring import remembered_test
 from pipelines.tracking import Tracker
 from submissions.check import check

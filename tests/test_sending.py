@@ -17,7 +17,6 @@ from pipelines.__main__ import cli
 from pipelines.competition import find
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
-from pipelines.runs import DATABASE
 from pipelines.tracking import Tracker
 from submissions import drafts
 from submissions.outbox import Entry, Outbox

@@ -18,7 +18,7 @@ from models.tuning import Budget
 from pipelines import stages, training
 from pipelines.__main__ import cli
 from pipelines.job import Job
-from pipelines.runs import ADDRESS, DATABASE, ORIGIN
+from pipelines.runs import ADDRESS, ORIGIN
 from pipelines.tracking import Tracker
 from pipelines.tuning import tune
 from pipelines.workers import Crew

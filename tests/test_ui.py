@@ -12,7 +12,6 @@ from pipelines import stages
 from pipelines.competition import find
 from pipelines.home import Home
 from pipelines.job import Job
-from pipelines.runs import DATABASE
 from pipelines.tuning import tune
 from pipelines.workers import Crew
 from tests.browser import Pages, walk
