@@ -30,7 +30,14 @@ from pipelines.runs import ADDRESS, DATABASE
 
 ROOMS = ("data", "features", "models", "submissions", "pipelines", "pipelines/competitions")
 FOLDER = "answers"  # in the cache
-VARIABLES = ("KAGGLE_ARCHIVES", "PODIUM_KAGGLE", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "HOME")
+VARIABLES = (
+    "KAGGLE_ARCHIVES",
+    "PODIUM_KAGGLE",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_VISIBLE_DEVICES",
+    "HOME",
+    "PODIUM_INSTALL",
+)
 ELSEWHERE = (ADDRESS, "STORAGE", "WORD_VECTORS")  # variables that name what no state knows
 DRIVERS = ("nvidia*", "nvhost*", "dxg", "kfd")  # of GPUs, in /dev
 MOST_FILES = 5000  # that a state looks at
@@ -158,7 +165,7 @@ def _slug(path: Path) -> str:
 def _code() -> list[object]:
     """All source, what is pinned, the Python, and the names of what is installed, which hold versions."""
     files = sorted(path for room in ROOMS for path in (REPOSITORY / room).glob("*.py"))
-    sources = [(str(path), path.read_bytes()) for path in [*files, REPOSITORY / "requirements.txt"]]
+    sources = [(str(path), path.read_bytes()) for path in [*files, *sorted(REPOSITORY.glob("requirements*.txt"))]]
     places = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     installed = sorted(name for place in places for name in os.listdir(place))  # noqa: PTH208  # names are enough
     return [sources, installed, sys.version, sys.path[1:]]
