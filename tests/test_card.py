@@ -154,6 +154,12 @@ def test_a_planted_leak_of_any_target_is_told_and_no_other(target):
     assert "Suspected leak: the target can almost be told from copy" in said(found)
 
 
+def test_a_leak_that_is_wrong_now_and_then_is_suspected(world):
+    wrong = world.generator.random(ROWS) < 0.02
+    world.add("late", np.where(wrong, 1.0 - world.target, world.target), np.zeros(TEST_ROWS))
+    assert world.card().tells.suspects == ["late"]
+
+
 def test_a_leak_of_one_class_among_many_is_told(world):
     world.declared = Classes("label", tuple("abcdef"))
     world.target = world.generator.integers(6, size=ROWS)

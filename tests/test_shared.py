@@ -46,6 +46,14 @@ def test_a_row_learns_nothing_of_itself():
     assert (np.sign(turned[0] - target[0]) * (after - before)[others] > 0.1).all()
 
 
+def test_what_is_expected_of_a_row_does_not_follow_its_own_target():
+    rows, _ = kin(40)
+    pairs, target = rows.assign(ticket=np.arange(40) // 2), rows["size"].to_numpy() ** 2
+    raised = np.where(np.arange(40) == 0, target + 8, target)
+    before, after = (Shared(["ticket"], beside=PLAIN).fit_transform(pairs, each) for each in (target, raised))
+    assert after["ticket_shared"][1] - before["ticket_shared"][1] == pytest.approx(8 / 2)  # none of the 8 was expected
+
+
 def test_a_new_row_learns_of_its_one_kin_what_a_train_row_would():
     rows, target = kin()
     tickets = np.arange(len(rows)) // 2  # two rows have each

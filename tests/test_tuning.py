@@ -326,7 +326,7 @@ def test_a_trial_without_signs_of_life_is_run_again(search, tmp_path, worker):
     storage = open_storage(None, tmp_path)
     storage.grace_period = 1
     begin(storage, worker)
-    study = search(2, storage=storage)
+    study = search(2, storage=storage, seconds=20)
     assert [trial.state for trial in study.trials].count(TrialState.FAIL) == 1
     assert len(finished(study)) == 2
     assert not [trial for trial in study.trials if trial.state in (TrialState.RUNNING, TrialState.WAITING)]
