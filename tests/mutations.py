@@ -58,7 +58,7 @@ TABLE: tuple[tuple[str, ...], ...] = (
     ("a fold is trained on the rows that it holds out", "data/tables.py", "else ~self.held_out(fold)",
      "else self.fold >= -1", "test_rows_that_are_held_out_change_nothing_that_is_learned[numbers]"),
     ("a fold in time is trained on what comes after it", "data/tables.py", "self.fold < fold if",
-     "self.fold != fold if", "test_folds_in_time_take_the_nearest_of_those_before_them"),
+     "self.fold != fold if", "test_a_twin_s_times_go_on_from_train_to_test"),
     ("kin stand on two sides", "data/splits.py", "(True, True): StratifiedGroupKFold", "(True, True): StratifiedKFold",
      "test_kin_never_stand_on_two_sides"),
     ("folds are not stratified", "data/splits.py", "(True, False): StratifiedKFold", "(True, False): KFold",
