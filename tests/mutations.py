@@ -238,7 +238,7 @@ TABLE: tuple[tuple[str, ...], ...] = (
     ("an archive that does not fit takes the place of the old one", "data/fetching.py", "        if faults:",
      "        if not faults:", "test_an_archive_that_does_not_fit_takes_no_place"),
     ("a refusal has the exit code of a bug", "data/errors.py", "exit_code = 77", "exit_code = 70",
-     "test_each_refusal_has_its_line"),
+     "test_errors_have_the_exit_codes_of_sysexits"),
     ("a token is told in what Kaggle says", "data/refusals.py", 'text.replace(secret, "***")', "text",
      "test_what_kaggle_says_is_told_without_the_key"),
     ("the twin's submission can be sent", "pipelines/sending.py", '["data_source"] == Source.TWIN',

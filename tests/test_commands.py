@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -11,10 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from data.errors import (
+    BadDataError,
+    NotAllowedError,
+    PodiumError,
+    StorageError,
+    TryLaterError,
+    UnavailableError,
+    UsageError,
+)
 from pipelines.__main__ import cli
 from pipelines.competition import find, names
 from pipelines.home import REPOSITORY
 from pipelines.tracking import Tracker
+from submissions.check import RefusedError
 from tests.toy import write_zip, zip_bytes
 from tests.twins import twin_files
 
@@ -317,3 +328,20 @@ def test_files_of_another_size_than_declared_are_told(run, archives):
 
 def test_debug_shows_where_an_error_was_raised(run):
     assert any("Traceback" in line for line in run("--debug", "run", "titanik")[2])
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (UsageError, os.EX_USAGE),
+        (BadDataError, os.EX_DATAERR),
+        (RefusedError, os.EX_DATAERR),
+        (UnavailableError, os.EX_UNAVAILABLE),
+        (StorageError, os.EX_IOERR),
+        (TryLaterError, os.EX_TEMPFAIL),
+        (NotAllowedError, os.EX_NOPERM),
+        (PodiumError, os.EX_SOFTWARE),
+    ],
+)
+def test_errors_have_the_exit_codes_of_sysexits(error, code):
+    assert error.exit_code == code
