@@ -31,6 +31,8 @@ def opened(folder: Path) -> MlflowClient:
         if not database.is_file():
             with beside(database, overwrite=False) as part:
                 MlflowClient(f"sqlite:///{part}").delete_experiment("0")  # MLflow's own, which stays empty
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("SELECT name FROM sqlite_master").fetchone()  # what is none, MLflow tries for minutes
         client = MlflowClient(f"sqlite:///{database}", registry_uri=f"sqlite:///{database}")
         client.search_experiments(max_results=1)
         _bring_home(database)
