@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import re
 import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,12 +28,13 @@ from pipelines.home import Home
 from pipelines.job import Job
 from pipelines.runs import ADDRESS, DATABASE
 from pipelines.tracking import Tracker
-from tests.short import is_long
 from tests.toy import TOY, Toy
 from tests.zygote import zygote
 
 ROWS = 900  # of a twin: as many as Titanic has
 CELLS = 200_000  # of a twin: images have fewer rows
+SHORT = {"members": 2, "refit": 1, "epochs": 4}  # of a config, at most
+DECLARED = {name: dict(find(name).candidates) for name in names()}  # as they are without these tests
 WHOLE = {name: getattr(synthetic, name) for name in ("MOST_ROWS", "MOST_CELLS")}
 LEAVING = 120  # seconds after the summary within which the process ends
 ARCHIVES = Path(os.environ.get("KAGGLE_ARCHIVES", "/nowhere"))
@@ -51,13 +54,22 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     guard.start()
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """The tests of a file share a process and what they have made; those of all competitions go by competition."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            competition = re.match(r"tests/test_competitions\.py::\w+\[([a-z_]+)", nodeid)
+            return competition[1] if competition else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file share a process unless they say otherwise; what looks at all that others have left comes last."""
+    """What looks at all that the others have left comes last."""
     items.sort(key=lambda item: "test_secrets" in item.nodeid)
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @event.listens_for(Engine, "connect")
@@ -94,6 +106,13 @@ def _twins_of_all():
 
 
 @pytest.fixture
+def as_declared(monkeypatch) -> None:
+    """Defaults learn as long as a user's."""
+    for name, candidates in DECLARED.items():
+        monkeypatch.setitem(vars(find(name)), "candidates", dict(candidates))
+
+
+@pytest.fixture
 def whole_twins(monkeypatch) -> None:
     """Twins are as large as a user's."""
     for name, value in WHOLE.items():
@@ -102,13 +121,14 @@ def whole_twins(monkeypatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _short():
-    """Defaults that would learn for minutes learn for seconds."""
+    """Defaults learn for a few seconds; Titanic's does so by itself."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in names():
+        for name in {*names()} - {"titanic"}:
             model, candidate = find(name).candidate(None)
-            if is_long(name, model):
-                config = replace(candidate.config, members=1, refit=1, epochs=2)
-                patch.setitem(find(name).candidates, model, replace(candidate, config=config))
+            declared = {key: getattr(candidate.config, key) for key in SHORT}
+            small = {key: min(most, declared[key]) for key, most in SHORT.items() if declared[key] is not None}
+            config = replace(candidate.config, **small)
+            patch.setitem(find(name).candidates, model, replace(candidate, config=config))
         yield
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.zygote import PYTHON, zygote
 
-PARALLEL = ("-n", str(os.cpu_count()), "--dist", "loadgroup")
+PARALLEL = ("-n", str(os.cpu_count()))
 LANES = {
     "fast": ((*PARALLEL, "-m", "not slow and not alone"), ("-m", "not slow and alone")),
     "slow": ((*PARALLEL, "-m", "slow and not alone"), ("-m", "slow and alone")),
@@ -28,7 +28,7 @@ def run(lane: str, arguments: list[str]) -> int:
     """Runs the parts of a lane; the first exit code that is not 0."""
     codes = []
     with tempfile.TemporaryDirectory(prefix="podium-tests-", ignore_cleanup_errors=True) as folder, zygote() as python:
-        environment = {**os.environ, LEFT_BY_OTHERS: folder, PYTHON: str(python)}
+        environment = {**os.environ, LEFT_BY_OTHERS: folder, PYTHON: str(python), "OMP_NUM_THREADS": "1"}
         for number, chosen in enumerate(LANES[lane]):
             command = [sys.executable, "-m", "pytest", *chosen, f"--basetemp={Path(folder) / str(number)}", *arguments]
             codes.append(subprocess.run(command, env=environment).returncode)

@@ -24,7 +24,7 @@ from pipelines.competition import find
 from pipelines.home import Home
 from pipelines.job import Job
 
-ROWS = 600
+ROWS, CELLS = 600, 200_000  # of a twin
 EPOCHS = 4
 KEPT = 2  # states, before the kill
 
@@ -43,6 +43,7 @@ def shorten(patch: pytest.MonkeyPatch, name: str) -> None:
     patch.setitem(vars(competition), "labelled", None)
     patch.setitem(competition.candidates, model, replace(candidate, config=config, space={}))
     patch.setattr(synthetic, "MOST_ROWS", ROWS)
+    patch.setattr(synthetic, "MOST_CELLS", CELLS)
     patch.setattr(checkpoints, "FIRST", -1.0)
     patch.setattr(checkpoints, "LONGEST", -1.0)
 

@@ -286,5 +286,5 @@ def _git(folder: Path, *arguments: str) -> str:
 
 
 def _podium(python: Path, repository: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [python, "-m", "pipelines", *map(str, arguments)]
+    command = [str(python), "-m", "pipelines", *map(str, arguments)]
     return subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)

@@ -60,12 +60,13 @@ def share_of_best(competition: Competition) -> float:
 
 def share_learned(competition: Competition, tables: tables.Tables, score: float) -> float:
     """0: no better than the same prediction for every row; 1: the best that can be expected."""
+    assert tables.best is not None
     chance = competition.metric.score(tables.target, guess(competition.schema.target, tables.target))
     return (score - chance) / (tables.best - chance)
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("whole_twins")
+@pytest.mark.usefixtures("whole_twins", "as_declared")
 @every_candidate
 def test_the_twin_is_learned_and_its_submission_is_accepted(home, name, model, capsys, monkeypatch):
     candidates, least = find(name).candidates, 0.5

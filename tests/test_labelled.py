@@ -117,7 +117,7 @@ def test_a_table_of_something_else_is_told(tmp_path):
         Labelled(read=read)
 
 
-def test_a_package_has_the_rows_of_progression(home, monkeypatch):
+def test_a_package_has_the_rows_of_progression(home, as_declared, monkeypatch):
     labelled = Labelled(package="scikit-learn", read=progression.read)
     monkeypatch.setitem(vars(find("progression")), "labelled", labelled)
     job = Job(name="progression", home=home)
@@ -164,7 +164,7 @@ def test_digits_of_a_package_become_images_of_kaggles_form():
 
 
 @pytest.mark.skipif(not (ARCHIVES / "diabetes.zip").is_file(), reason="KAGGLE_ARCHIVES has no diabetes.zip")
-def test_pima_is_learned(home, monkeypatch):
+def test_pima_is_learned(home, as_declared, monkeypatch):
     monkeypatch.setenv("KAGGLE_ARCHIVES", str(ARCHIVES))
     job = Job(name="diabetes", home=home)
     good, notes = (stages.train(replace(job, model=model)) for model in ("mlp", "notes"))

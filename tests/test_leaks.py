@@ -18,6 +18,7 @@ from pipelines.competition import Candidate, find
 from pipelines.leaks import measure, small
 from tests.twins import twin_tables
 
+pytestmark = pytest.mark.usefixtures("whole_twins")
 TINY = RNNConfig(cell=Cell.GRU, layers=0, epochs=2, batch=32, lr=0.02, head=32)
 
 

@@ -129,10 +129,11 @@ def test_a_server_that_goes_away_is_waited_for(repository, tune):
         process = tune("--workers", "2", "--trials", "12", storage=server.url)
         wait_for_trials(repository, 2, server.url)
         server.stop()
-        said = next(line for line in process.stdout if "is away" in line)
-        server.start()
-        kill_workers(process, 1, random.Random(0), longest=3.0)
-        out = process.stdout.read()
+        with process.stdout:
+            said = next(line for line in process.stdout if "is away" in line)
+            server.start()
+            kill_workers(process, 1, random.Random(0), longest=3.0)
+            out = process.stdout.read()
         assert process.wait() == 0, said + out
         assert "is back" in out
         assert "secret" not in out

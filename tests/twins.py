@@ -1,4 +1,4 @@
-"""The twin of each competition, as tables, drawn once."""
+"""The twin of each competition, as tables, drawn once of each size."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ from data.tables import Tables, ingest
 from pipelines.competition import find
 
 
-@cache
 def _twin(name: str) -> synthetic.Twin:
+    return _drawn(name, synthetic.MOST_ROWS, synthetic.MOST_CELLS)
+
+
+@cache
+def _drawn(name: str, rows: int, cells: int) -> synthetic.Twin:
+    """The twin of a competition, with the numbers of rows and cells that are its limits now."""
     competition = find(name)
     blank = partial(competition.layout.blank, schema=competition.schema)
     return synthetic.draw(competition.schema, competition.metric, blank, competition.split)
@@ -23,9 +28,13 @@ def twin_files(name: str) -> Mapping[str, bytes]:
     return _twin(name).files
 
 
-@cache
 def twin_tables(name: str) -> Tables:
     """The tables of a twin."""
-    competition, twin = find(name), _twin(name)
+    return _tables_of(name, synthetic.MOST_ROWS, synthetic.MOST_CELLS)
+
+
+@cache
+def _tables_of(name: str, rows: int, cells: int) -> Tables:
+    competition, twin = find(name), _drawn(name, rows, cells)
     raw = RawFiles(source=Source.TWIN, place="twin", files=twin.files, best=twin.best)
     return ingest(raw, competition.schema, competition.split)

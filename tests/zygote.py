@@ -63,7 +63,8 @@ def zygote() -> Iterator[Path]:
         python.write_text(PROGRAM.format(python=sys.executable, address=address))
         python.chmod(0o755)
         command = [sys.executable, "-P", __file__, str(listener.fileno())]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()]) as process:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}  # threads that were started do not live in a fork
+        with subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()], env=environment) as process:
             assert process.stdin is not None
             yield python
             process.stdin.close()  # which ends it
@@ -87,7 +88,7 @@ def serve(listener: socket.socket) -> None:
         children: dict[int, tuple[int, socket.socket]] = {}  # by the descriptor that tells their end
         while True:
             asking = {connection.fileno(): pid for pid, connection in children.values()}
-            ready, _, _ = select.select([0, listener, *children, *asking], [], [])
+            ready, _, _ = select.select([0, listener.fileno(), *children, *asking], [], [])
             if 0 in ready:
                 break
             for descriptor in ready:
@@ -96,7 +97,7 @@ def serve(listener: socket.socket) -> None:
                     os.close(descriptor)
                 elif descriptor in asking and any(pid == asking[descriptor] for pid, _ in children.values()):
                     _relay(descriptor, asking[descriptor])
-                elif descriptor is listener:
+                elif descriptor == listener.fileno():
                     connection = listener.accept()[0]
                     if (pid := _fork(connection, [listener, *(each for _, each in children.values())])) is not None:
                         children[os.pidfd_open(pid)] = pid, connection
