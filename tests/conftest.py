@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import torch
 from filelock import FileLock
+from hypothesis import settings
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -36,6 +37,8 @@ CELLS = 200_000  # of a twin: images have fewer rows
 SHORT = {"members": 2, "refit": 1, "epochs": 4}  # of a config, at most
 DECLARED = {name: dict(find(name).candidates) for name in names()}  # as they are without these tests
 WHOLE = {name: getattr(synthetic, name) for name in ("MOST_ROWS", "MOST_CELLS")}
+settings.register_profile("tests", deadline=None)  # of a machine that is busy
+settings.load_profile("tests")
 LEAVING = 120  # seconds after the summary within which the process ends
 ARCHIVES = Path(os.environ.get("KAGGLE_ARCHIVES", "/nowhere"))
 
