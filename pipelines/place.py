@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from models.config import Precision
+if TYPE_CHECKING:
+    from models.config import Precision
 
 DEVICES = Path("/dev")
 GPUS = ("nvidia*", "nvhost*", "dxg", "kfd")  # what drivers put there: NVIDIA's, Tegra's, those under WSL, AMD's
@@ -27,6 +29,8 @@ def device_type(name: str) -> str:
 
 def place_of(name: str, precision: Precision) -> str:
     """The type of the device of a name, and whether matrix products round their factors there."""
+    from models.config import Precision
+
     if precision is Precision.FULL:
         return device_type(name)
     from models.devices import resolve, rounds

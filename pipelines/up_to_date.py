@@ -25,6 +25,7 @@ from pathlib import Path
 from data.files import beside
 from data.kaggle_client import has_credentials
 from pipelines.home import REPOSITORY, STUDIES, Home
+from pipelines.place import DEVICES, GPUS
 from pipelines.reading import connected, is_known
 from pipelines.runs import ADDRESS, DATABASE
 
@@ -39,7 +40,6 @@ VARIABLES = (
     "PODIUM_INSTALL",
 )
 ELSEWHERE = (ADDRESS, "STORAGE", "WORD_VECTORS")  # variables that name what no state knows
-DRIVERS = ("nvidia*", "nvhost*", "dxg", "kfd")  # of GPUs, in /dev
 MOST_FILES = 5000  # that a state looks at
 ODD = (OSError, sqlite3.Error, ValueError, SyntaxError, LookupError, RecursionError)
 SECONDS = re.compile(r"^(  seconds +)[\d.]+( in all)$", re.MULTILINE)
@@ -175,7 +175,7 @@ def _machine() -> list[object]:
     """What decides on the device and its arithmetic, and where files are looked for."""
     with Path("/proc/cpuinfo").open("rb") as stream:
         processor = re.findall(rb"^(?:model name|flags)\s*:.*$", stream.read(8192), re.MULTILINE)[:2]
-    nodes = [_look(path) for each in DRIVERS for path in sorted(Path("/dev").glob(each))]
+    nodes = [_look(path) for each in GPUS for path in sorted(DEVICES.glob(each))]
     driver = Path("/proc/driver/nvidia/version")
     known = driver.read_bytes() if driver.is_file() else b""
     variables = [os.environ.get(name) for name in VARIABLES]
