@@ -92,13 +92,26 @@ def test_scores_of_two_classes_are_scikit_learns():
 
 def test_scores_of_many_classes_are_scikit_learns():
     target, predictions = drawn(classes=4)
+    predictions = predictions.round(1)  # with ties
     labels = predictions.argmax(axis=1)
+    shares = predictions / predictions.sum(axis=1, keepdims=True)
     for metric, theirs in (
-        (ROC_AUC, sklearn.metrics.roc_auc_score(target, predictions, multi_class="ovr")),
+        (ROC_AUC, sklearn.metrics.roc_auc_score(target, shares, multi_class="ovr")),
         (F1_MACRO, sklearn.metrics.f1_score(target, labels, average="macro")),
         (KAPPA, sklearn.metrics.cohen_kappa_score(target, labels, weights="quadratic")),
     ):
-        assert metric.score(target, predictions) == pytest.approx(theirs), metric.name
+        assert metric.score(target, shares) == pytest.approx(theirs), metric.name
+
+
+def test_classes_that_are_not_there_count_as_scikit_learn_counts_them():
+    never = np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.7, 0.1, 0.1, 0.1]])  # of classes 2 and 3
+    for target in ([0, 1, 2], [0, 1, 0], [2, 2, 2]):
+        theirs = sklearn.metrics.f1_score(target, never.argmax(axis=1), average="macro", zero_division=0)
+        assert F1_MACRO.score(np.array(target), never) == theirs
+    assert F1.score(np.array([0, 0]), np.array([[0.9, 0.1], [0.8, 0.2]])) == 0
+    unset = np.array([[0.9, 0.1], [0.2, 0.2]])
+    assert F1_MACRO.score(np.array([[1.0, 0.0], [1.0, 0.0]]), unset) == pytest.approx(1 / 3)
+    assert np.isnan(KAPPA.score(np.array([0, 0]), np.array([[0.9, 0.1], [0.8, 0.2]])))
 
 
 def test_scores_of_flags_are_scikit_learns():
@@ -159,7 +172,7 @@ def test_flags_that_happen_to_exclude_each_other_are_flags_all_the_same():
 def test_a_grade_that_no_row_has_is_a_step_all_the_same():
     truth, said = np.array([0, 0, 3, 3, 4, 4]), np.array([0, 3, 3, 4, 4, 4])
     theirs = sklearn.metrics.cohen_kappa_score(truth, said, weights="quadratic", labels=range(5))
-    assert KAPPA.score(truth, np.eye(5)[said]) == theirs
+    assert KAPPA.score(truth, np.eye(5)[said]) == pytest.approx(theirs)
     assert theirs != sklearn.metrics.cohen_kappa_score(truth, said, weights="quadratic")
 
 
