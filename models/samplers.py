@@ -70,11 +70,13 @@ class Seeded(BaseSampler):
 
 
 class Grid(BaseSampler):
-    """Draws every combination once, in an order of the seed's; Optuna's own would draw the declared one twice.
+    """Draws every combination once; Optuna's own would draw the declared one twice.
+
+    Workers that drew the same at the same time both give it up, and then draw from another order each.
 
     Args:
         space: the distributions of all fields.
-        seed: of the order, the same for all trials and workers.
+        seed: of the order in which a trial looks for a combination that is free.
     """
 
     def __init__(self, space: Space, seed: int) -> None:
@@ -92,7 +94,8 @@ class Grid(BaseSampler):
         shape = tuple(map(len, values.values()))
         taken = set(combinations_of(study, self.space))
         found: dict[str, Any] = {}
-        for place in np.random.default_rng(self.seed).permutation(math.prod(shape)):
+        given_up = sum(SURPLUS in other.user_attrs for other in whole(study))
+        for place in np.random.default_rng([self.seed, given_up]).permutation(math.prod(shape)):
             at = np.unravel_index(place, shape)
             found = {name: values[name][each] for name, each in zip(values, at, strict=True)}
             if _rounded(found.values()) not in taken:
@@ -138,7 +141,7 @@ def build_sampler(sampler: Sampler, space: Space, startup: int, seed: int, defau
         Sampler.RANDOM: lambda drawn: RandomSampler(seed=drawn),
         Sampler.GP: lambda drawn: GPSampler(seed=drawn, n_startup_trials=startup),
         Sampler.CMA_ES: lambda drawn: CmaSampler(own, default, seed, drawn),
-        Sampler.GRID: lambda _: Grid(own, seed),
+        Sampler.GRID: lambda drawn: Grid(own, drawn),
     }
     return Seeded(makers[sampler], seed)
 

@@ -135,9 +135,10 @@ class Tuning:
 
     def _claims(self, trial: Trial) -> bool:
         """Whether the trial is within the budget: of workers that took the last places at once, the first ones are."""
-        trial.set_user_attr(trials.WORKER, self.worker.name)
-        if self._has_room(trial) and not self._is_double(trial):
-            return True
+        if self._has_room(trial):  # who has none claims nothing, so that who has is not held up
+            trial.set_user_attr(trials.WORKER, self.worker.name)
+            if not self._is_double(trial):
+                return True
         trial.set_user_attr(trials.SURPLUS, True)
         self.study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
         return False

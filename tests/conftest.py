@@ -25,9 +25,10 @@ from pipelines import console, stages
 from pipelines.__main__ import cli
 from pipelines.competition import find, names
 from pipelines.environment import ALLOWED
-from pipelines.home import Home
+from pipelines.home import STUDIES, Home
 from pipelines.job import Job
 from pipelines.runs import ADDRESS, DATABASE
+from pipelines.storage import open_storage
 from pipelines.tracking import Tracker
 from tests.toy import TOY, Toy
 from tests.zygote import zygote
@@ -165,6 +166,12 @@ def once(tmp_path_factory) -> Callable[[str, Callable[[Path], None]], Path]:
 def migrated(once) -> Path:
     """An empty MLflow database; making one takes seconds, copying it does not."""
     return once("migrated", Tracker) / DATABASE
+
+
+@pytest.fixture(scope="session")
+def no_studies(once) -> Path:
+    """An empty database of searches."""
+    return once("no_studies", lambda folder: open_storage(None, folder).remove_session()) / STUDIES
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -21,8 +22,8 @@ from models.epochs import Epoch
 from models.mlp import MLPConfig
 from models.pruners import Pruner
 from models.pulse import StoppedError, Worker, stop
-from models.samplers import Sampler
-from models.trials import FIRST, WORKER, best_of, finished, reason_of
+from models.samplers import Sampler, build_sampler
+from models.trials import FIRST, SURPLUS, WORKER, best_of, finished, reason_of
 from models.tuner import Tuning
 from models.tuning import Budget, Search, applied, check_space, direction_of
 from pipelines.storage import PatientStorage, open_storage
@@ -51,8 +52,9 @@ def fit(config, watch):
 
 
 @pytest.fixture
-def search(tmp_path):
+def search(tmp_path, no_studies):
     """Runs a search; calls share their study."""
+    shutil.copy(no_studies, tmp_path)
 
     def search(trials=None, fit=fit, sampler=Sampler.TPE, pruner=Pruner.NONE, worker=HERE, space=SPACE, **more):
         storage = more.pop("storage", None) or open_storage(None, tmp_path)
@@ -134,13 +136,30 @@ def test_workers_that_draw_from_a_grid_at_once_try_every_combination_once(search
         search(sampler=Sampler.GRID, space=space, worker=worker, storage=open_storage(None, tmp_path))
 
     search(1, sampler=Sampler.GRID, space=space)
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
+        assert not thread.is_alive()
     study = search(1, sampler=Sampler.GRID, space=space)
     assert len(finished(study)) == len({tuple(each.items()) for each in params_of(study)}) == 16
+
+
+def test_workers_that_drew_the_same_draw_others_then():
+    """Each time both have drawn before the other's draw is known; two drawing in step must part."""
+    space = {"width": IntDistribution(8, 9)}
+    sampler, study, drawn = build_sampler(Sampler.GRID, space, 0, 0, {}), optuna.create_study(), []
+    storage = study._storage
+    for _ in range(20):
+        pair = [storage.get_trial(storage.create_new_trial(study._study_id)) for _ in range(2)]
+        for trial in pair:
+            sampler.before_trial(study, trial)
+            drawn.append(sampler.sample_relative(study, trial, space)["width"])
+        for trial in pair:
+            storage.set_trial_user_attr(trial._trial_id, SURPLUS, True)
+            storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    assert any(one != other for one, other in zip(drawn[::2], drawn[1::2], strict=True))
 
 
 def test_settings_that_nobody_queued_again_are_found(search, tmp_path, monkeypatch):
@@ -355,11 +374,12 @@ def test_workers_share_a_budget_to_the_trial(search, tmp_path):
         search(20, worker=worker, storage=open_storage(None, tmp_path))
 
     search(1)
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
+        assert not thread.is_alive()
     study = search(1)
     assert len(finished(study)) == 20
     assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.FAIL}
