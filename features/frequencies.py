@@ -72,9 +72,15 @@ def _list_of(language: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _romanised(words: list[str]) -> list[str]:
     """Lower case, and Latin letters without accents; nothing of a word that is too long."""
+    odd = iter(_latin([word for word in words if not word.isascii()]))
+    found = (word.lower() if word.isascii() else next(odd) for word in words)
+    return [word if len(word) <= LONGEST else "" for word in found]
+
+
+def _latin(words: list[str]) -> list[str]:
+    """Words of other letters in lower case Latin ones."""
     from anyascii import anyascii
 
     text = "\n".join(words)
     latin = {ord(each): anyascii(each).replace("\n", " ") for each in set(text) if each != "\n"}
-    found = text.translate(latin).lower().split("\n") if words else []
-    return [word if len(word) <= LONGEST else "" for word in found]
+    return text.translate(latin).lower().split("\n") if words else []

@@ -30,13 +30,19 @@ from pipelines.job import Job
 from pipelines.runs import ADDRESS, DATABASE
 from pipelines.storage import open_storage
 from pipelines.tracking import Tracker
-from tests.toy import TOY, Toy
+from tests.toy import TOY, Toy, write_zip
+from tests.twins import twin_files
 from tests.zygote import zygote
 
 ROWS = 900  # of a twin: as many as Titanic has
 CELLS = 200_000  # of a twin: images have fewer rows
 SHORT = {"members": 2, "refit": 1, "epochs": 4}  # of a config, at most
 DECLARED = {name: dict(find(name).candidates) for name in names()}  # as they are without these tests
+LONGEST = (  # files of tests, the slowest first
+    *("server", "docs", "tutorial", "tabular", "pipeline", "new", "targets", "tuning", "search", "compare"),
+    *("competitions", "serving", "up_to_date", "commands", "card", "stages", "lazy"),
+)
+KAGGLE = ("tests/test_kaggle.py", "tests/test_sending.py")
 WHOLE = {name: getattr(synthetic, name) for name in ("MOST_ROWS", "MOST_CELLS")}
 settings.register_profile("tests", deadline=None)  # of a machine that is busy
 settings.load_profile("tests")
@@ -60,20 +66,29 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """The tests of a file share a process and what they have made; those of all competitions go by competition."""
+    """Tests of a file share a process and what they have made, as do all that wait for Kaggle's port.
+
+    Those of every competition go by competition.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             competition = re.match(r"tests/test_competitions\.py::\w+\[([a-z_]+)", nodeid)
-            return competition[1] if competition else nodeid.partition("::")[0]
+            file = nodeid.partition("::")[0]
+            return competition[1] if competition else "kaggle" if file in KAGGLE else file
 
     return ByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What looks at all that the others have left comes last."""
-    items.sort(key=lambda item: "test_secrets" in item.nodeid)
+    """Files that take long come first, so that no process waits for the last; what looks at all that was left, last."""
+
+    def turn(item: pytest.Item) -> int:
+        name = item.path.stem.removeprefix("test_")
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST) + (name == "secrets")
+
+    items.sort(key=turn)
 
 
 @event.listens_for(Engine, "connect")
@@ -207,15 +222,35 @@ def empty_home(folder: Path, migrated: Path) -> Home:
     return home
 
 
-@pytest.fixture
-def trained_home(once, migrated, tmp_path) -> Callable[[str], Home]:
+@pytest.fixture(scope="session")
+def copy_trained(once, migrated) -> Callable[[str, Path], Home]:
     """Of a competition's name, a home with a finished run of its default on the twin; trained once, then copied."""
 
-    def home_of(name: str) -> Home:
+    def copied(name: str, to: Path) -> Home:
         trained = once(name, lambda folder: stages.train(Job(name=name, home=empty_home(folder, migrated))))
-        return Home(shutil.copytree(trained, tmp_path / "trained"))
+        return Home(shutil.copytree(trained, to))
 
-    return home_of
+    return copied
+
+
+@pytest.fixture
+def trained_home(copy_trained, tmp_path) -> Callable[[str], Home]:
+    """`copy_trained` to a folder of the test's own."""
+    return lambda name: copy_trained(name, tmp_path / "trained")
+
+
+@pytest.fixture(scope="session")
+def searched_files(once, migrated) -> Path:
+    """A home, and beside it a folder of archives, in which a search of Titanic and a training have ended well."""
+
+    def fill(folder: Path) -> None:
+        write_zip(folder / "archives" / "titanic.zip", dict(twin_files("titanic")))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("KAGGLE_ARCHIVES", str(folder / "archives"))
+            home = empty_home(folder / "home", migrated)
+            assert cli(["run", "titanic", "--trials", "2", "--home", str(home.root)]) == 0
+
+    return once("searched_files", fill)
 
 
 @pytest.fixture

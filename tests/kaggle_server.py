@@ -241,11 +241,16 @@ ANSWERS = {
 }
 
 
+def port_alone() -> FileLock:
+    """Held by whoever needs the port, with a server or with none; others wait."""
+    return FileLock(Path(tempfile.gettempdir()) / "podium-kaggle.lock")
+
+
 @contextmanager
 def kaggle_server() -> Iterator[Kaggle]:
     """A server of its own; whoever else wants the port waits."""
     kaggle = Kaggle()
-    with FileLock(Path(tempfile.gettempdir()) / "podium-kaggle.lock"):
+    with port_alone():
         handler = type("Handler", (_Handler,), {"kaggle": kaggle})
         server = ThreadingHTTPServer(("127.0.0.1", PORT), handler)
         server.daemon_threads = True

@@ -16,16 +16,20 @@ import tempfile
 import time
 from pathlib import Path
 
+from pipelines.competition import find
 from pipelines.home import REPOSITORY, Home
 from pipelines.job import Job
 from pipelines.up_to_date import FOLDER
 
 DEFAULT = "titanic"
+TRIALS = 5  # of its search
 
 
 def start(home: Home, competition: str = DEFAULT, python: str | Path = sys.executable) -> subprocess.Popen[str]:
     """A run in a process group of its own."""
-    command = [python, "-m", "pipelines", "run", competition, "--home", str(home.root)]
+    searches = find(competition).candidate(None)[1].space
+    asked = ["--trials", str(TRIALS)] if searches else []
+    command = [python, "-m", "pipelines", "run", competition, *asked, "--home", str(home.root)]
     return subprocess.Popen(
         command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.zygote import PYTHON, zygote
 
-PARALLEL = ("-n", str(os.cpu_count()))
+PARALLEL = ("-n", str(os.cpu_count()), "--no-loadscope-reorder")
 LANES = {
     "fast": ((*PARALLEL, "-m", "not slow and not alone"), ("-m", "not slow and alone")),
     "slow": ((*PARALLEL, "-m", "slow and not alone"), ("-m", "slow and alone")),

@@ -44,9 +44,10 @@ def check_out(folder: Path, python: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def checkout(tmp_path, python) -> Path:
-    return check_out(tmp_path, python)
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory, python) -> Path:
+    """One for all blocks, as a reader has."""
+    return check_out(tmp_path_factory.mktemp("checkout"), python)
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from data.errors import BadDataError, NotAllowedError, StorageError, TryLaterErr
 from data.fetching import OLDER, UNFINISHED, fetch
 from data.sources import Source, locate
 from pipelines.home import REPOSITORY
-from tests.kaggle_server import KEY, TOKEN, USER, Kaggle, kaggle_server
+from tests.kaggle_server import KEY, TOKEN, USER, Kaggle, kaggle_server, port_alone
 from tests.toy import SCHEMA, zip_bytes
 
 pytest.importorskip("kaggle", reason="make extras EXTRAS=kaggle")
@@ -267,7 +267,8 @@ def test_what_kaggle_says_is_told_without_the_key(server: Kaggle, get):
 def test_without_a_network_that_is_told(tmp_path, told, monkeypatch):
     for name, value in (("KAGGLE_API_ENVIRONMENT", "TEST"), ("KAGGLE_USERNAME", USER), ("KAGGLE_KEY", KEY)):
         monkeypatch.setenv(name, value)
-    with pytest.raises(UnavailableError, match=r"Kaggle cannot be reached \(Connection refused\): is the network up"):
+    refused = r"Kaggle cannot be reached \(Connection refused\): is the network up"
+    with port_alone(), pytest.raises(UnavailableError, match=refused):
         fetch(SLUG, SCHEMA, tmp_path, told.append)
 
 

@@ -11,11 +11,8 @@ import pytest
 
 from pipelines.__main__ import cli
 from pipelines.home import REPOSITORY
-from pipelines.runs import DATABASE
 from pipelines.tracking import Tracker
 from tests.environment import without_make
-from tests.toy import write_zip
-from tests.twins import twin_files
 
 HEAVY = {
     "alembic", "distributed", "joblib", "matplotlib", "mlflow", "plotly", "ray", "safetensors", "skops", "sqlalchemy",
@@ -58,13 +55,10 @@ for name, arguments in asked.items():
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory, migrated) -> dict[str, tuple[int, set[str]]]:
+def loaded(tmp_path_factory, searched_files) -> dict[str, tuple[int, set[str]]]:
     """The exit code of each command over finished runs, and what it imported beside what a declaration does."""
-    folder = tmp_path_factory.mktemp("lazy")
+    folder = shutil.copytree(searched_files, tmp_path_factory.mktemp("lazy"), dirs_exist_ok=True)
     home = folder / "home"
-    write_zip(folder / "archives" / "titanic.zip", dict(twin_files(NAME)))
-    (home / "mlruns").mkdir(parents=True)
-    shutil.copy(migrated, home / "mlruns" / DATABASE)
     environment = {**without_make(), "KAGGLE_ARCHIVES": str(folder / "archives")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KAGGLE_ARCHIVES", environment["KAGGLE_ARCHIVES"])

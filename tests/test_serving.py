@@ -30,8 +30,8 @@ SHARES = ["probability_0", "probability_1"]
 
 
 @pytest.fixture(scope="module")
-def served_home(tmp_path_factory) -> Home:
-    home = Home(tmp_path_factory.mktemp("served"))
+def served_home(tmp_path_factory, copy_trained) -> Home:
+    home = copy_trained(NAME, tmp_path_factory.mktemp("served") / "home")
     stages.submit(Job(name=NAME, home=home), stages.train(Job(name=NAME, home=home)))
     return home
 

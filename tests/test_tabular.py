@@ -37,7 +37,7 @@ COMPETITION_RECIPES = {
 }
 
 
-def few_rows(name: str, rows: int = 300) -> Tables:
+def few_rows(name: str, rows: int = 120) -> Tables:
     """The first rows of a twin, for recipes that take long over one."""
     tables = twin_tables(name)
     return replace(

@@ -21,29 +21,14 @@ from pipelines.runs import ADDRESS, DATABASE
 from pipelines.tracking import Tracker
 from pipelines.up_to_date import Command
 from tests.environment import without_make
-from tests.toy import write_zip
-from tests.twins import twin_files
 
 NAME = "titanic"
 
 
-@pytest.fixture(scope="module")
-def ended(tmp_path_factory, migrated) -> Path:
-    """A home, and beside it a folder of archives, in which a search and a training have ended well."""
-    folder = tmp_path_factory.mktemp("ended")
-    write_zip(folder / "archives" / "titanic.zip", dict(twin_files(NAME)))
-    (folder / "home" / "mlruns").mkdir(parents=True)
-    shutil.copy(migrated, folder / "home" / "mlruns" / DATABASE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("KAGGLE_ARCHIVES", str(folder / "archives"))
-        assert cli(["run", NAME, "--trials", "2", "--home", str(folder / "home")]) == 0
-    return folder
-
-
 @pytest.fixture
-def home(ended, tmp_path, monkeypatch) -> Home:
-    """A copy of it."""
-    shutil.copytree(ended, tmp_path, dirs_exist_ok=True)
+def home(searched_files, tmp_path, monkeypatch) -> Home:
+    """In which a search and a training have ended well; beside it lies a folder of archives."""
+    shutil.copytree(searched_files, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("KAGGLE_ARCHIVES", str(tmp_path / "archives"))
     Tracker(tmp_path / "home" / "mlruns")  # finds out that the home was copied, which is no change of a test's own
     return Home(tmp_path / "home")
