@@ -39,8 +39,9 @@ CELLS = 200_000  # of a twin: images have fewer rows
 SHORT = {"members": 2, "refit": 1, "epochs": 4}  # of a config, at most
 DECLARED = {name: dict(find(name).candidates) for name in names()}  # as they are without these tests
 LONGEST = (  # files of tests, the slowest first
-    *("server", "docs", "tutorial", "tabular", "pipeline", "new", "targets", "tuning", "search", "compare"),
-    *("competitions", "serving", "up_to_date", "commands", "card", "stages", "lazy"),
+    *("competitions", "sending", "scaling", "week", "kills", "server", "docs", "tutorial", "workers"),
+    *("rotten_tomatoes", "tabular", "pipeline", "new", "targets", "tuning", "search", "compare", "serving"),
+    *("up_to_date", "commands", "card", "stages", "lazy"),
 )
 KAGGLE = ("tests/test_kaggle.py", "tests/test_sending.py")
 WHOLE = {name: getattr(synthetic, name) for name in ("MOST_ROWS", "MOST_CELLS")}
@@ -54,6 +55,8 @@ ARCHIVES = Path(os.environ.get("KAGGLE_ARCHIVES", "/nowhere"))
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
     """A thread of a library that does not end may not keep what the tests have found: where it stands is told."""
     yield  # the temporary folders are removed and the summary is printed first, however long that takes
+    if hasattr(session.config, "workerinput"):
+        return  # a process of several waits for the others
 
     def leave() -> None:
         faulthandler.dump_traceback(2)
@@ -68,12 +71,15 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Tests of a file share a process and what they have made, as do all that wait for Kaggle's port.
 
-    Those of every competition go by competition.
+    Those of every competition go by competition; the long trainings are one process's, as two at once on the halves of
+    one core take longer than one after another.
     """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFile(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
+            if "test_the_twin_is_learned" in nodeid:
+                return "trainings"
             competition = re.match(r"tests/test_competitions\.py::\w+\[([a-z_]+)", nodeid)
             file = nodeid.partition("::")[0]
             return competition[1] if competition else "kaggle" if file in KAGGLE else file

@@ -7,6 +7,7 @@ that they begin with all imports done, and the kills fall into what sending itse
 
 from __future__ import annotations
 
+import importlib
 import os
 import random
 import signal
@@ -14,13 +15,12 @@ import sys
 import time
 from pathlib import Path
 
-import kaggle  # noqa: F401  # as the command does, late
-
 from pipelines import delivery
 from pipelines.__main__ import cli
-from pipelines.home import Home
+from pipelines.home import REPOSITORY, Home
 from submissions import drafts
 from submissions.outbox import Entry, Outbox
+from tests.zygote import libraries
 
 NAME = "titanic"
 
@@ -51,6 +51,8 @@ def attempt(home: Home, seconds: float | None) -> bool:
 def main() -> None:
     home, kills, run = Home(Path(sys.argv[1])), int(sys.argv[2]), sys.argv[4]
     generator = random.Random(int(sys.argv[3]))
+    for name in (*libraries(REPOSITORY), "kaggle"):
+        importlib.import_module(name)
     delivery.FIRST_LOOK, delivery.LONGEST_LOOK, delivery.LOST = 0.01, 0.02, 0.1
     files = [queued(home, 0, run).file]
     done = 0

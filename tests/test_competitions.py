@@ -66,7 +66,6 @@ def share_learned(competition: Competition, tables: tables.Tables, score: float)
 
 
 @pytest.mark.slow
-@pytest.mark.alone  # two trainings at once, side by side on two cores of one, take longer than one after another
 @pytest.mark.usefixtures("whole_twins", "as_declared")
 @every_candidate
 def test_the_twin_is_learned_and_its_submission_is_accepted(home, name, model, capsys, monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 from pipelines.home import Home
 from tests.kills import assert_clean, assert_nothing_is_half_written, finish, kill_after
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = pytest.mark.slow
 
 
 def test_ten_kills_cost_time_and_nothing_else(tmp_path, python):

@@ -32,7 +32,6 @@ def commands() -> list[tuple[str, list[int]]]:
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @pytest.mark.postgres
 @pytest.mark.ray
 @pytest.mark.dask

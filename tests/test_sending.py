@@ -384,7 +384,6 @@ def test_a_file_of_anybody_is_checked(server, home, run, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_fifty_kills_neither_lose_a_submission_nor_send_it_twice(server: Kaggle, home):
     server.hidden, server.pending, server.left = 2, 1, 10_000
     command = [sys.executable, "-m", "tests.send_kills", str(home.root), "50", "0", run_of(home).id]

@@ -18,7 +18,7 @@ from tests.browser import Pages, walk
 from tests.clusters import wait_for
 from tests.conftest import empty_home
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 TWIN = "titanic-twin"
 
 

@@ -20,7 +20,7 @@ from tests.environment import without_make
 from tests.serving import served
 from tests.test_docs import check_out
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 MINUTES = 4
 
 

@@ -79,7 +79,6 @@ def assert_complete(repository: Path, trials: int, storage: str | None = None) -
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_two_workers_share_a_search_and_killed_ones_are_replaced(repository, tune):
     process = tune("--workers", "2", "--trials", "12")
     wait_for_trials(repository, 1)
@@ -89,7 +88,6 @@ def test_two_workers_share_a_search_and_killed_ones_are_replaced(repository, tun
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_ctrl_c_ends_the_workers_and_the_same_command_goes_on(repository, tune):
     process = tune("--workers", "2", "--trials", "12")
     wait_for_trials(repository, 1)
@@ -107,7 +105,6 @@ def test_ctrl_c_ends_the_workers_and_the_same_command_goes_on(repository, tune):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_workers_end_with_the_command_that_started_them(repository, tune):
     process = tune("--workers", "2", "--trials", "100")
     wait_for_trials(repository, 1)
@@ -122,7 +119,6 @@ def test_workers_end_with_the_command_that_started_them(repository, tune):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @pytest.mark.postgres
 def test_a_server_that_goes_away_is_waited_for(repository, tune):
     with postgresql() as server:
@@ -149,7 +145,6 @@ def on_a_cluster(repository: Path, tune, backend: str, address: str, victim: Nod
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @pytest.mark.ray
 def test_a_ray_cluster_that_loses_a_node_ends_the_search(repository, tune, tmp_path):
     pytest.importorskip("ray")
@@ -160,7 +155,6 @@ def test_a_ray_cluster_that_loses_a_node_ends_the_search(repository, tune, tmp_p
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @pytest.mark.dask
 def test_a_dask_cluster_that_loses_a_worker_ends_the_search(repository, tune, tmp_path):
     pytest.importorskip("distributed")
