@@ -41,6 +41,8 @@ class Crew:
             raise UsageError(f"BACKEND takes {', '.join(BACKENDS)}, but got {self.backend!r}")
         if self.address is not None and self.backend is None:
             raise UsageError(f"ADDRESS={self.address} needs BACKEND={' or '.join(BACKENDS)}")
+        if self.backend == "dask" and not self.address:
+            raise UsageError("BACKEND=dask needs ADDRESS=tcp://host:8786, that of its scheduler")
 
     @property
     def alone(self) -> bool:
@@ -147,8 +149,6 @@ def _ray(crew: Crew) -> Iterator[tuple[Callable[[], int], tuple[type[Exception],
 def _dask(crew: Crew) -> Iterator[tuple[Callable[[], int], tuple[type[Exception], ...]]]:
     from dask.distributed import Client, KilledWorker
 
-    if not crew.address:
-        raise UsageError("BACKEND=dask needs ADDRESS=tcp://host:8786, that of its scheduler")
     try:
         client = Client(crew.address, timeout=CONNECT, set_as_default=True)
     except (OSError, ValueError) as error:
