@@ -133,8 +133,9 @@ def _area(flag: np.ndarray, score: np.ndarray) -> float:
     """The share of pairs of a set and an unset flag in which the set one has the higher score; a tie is half a pair."""
     _, place, equal = np.unique(score, return_inverse=True, return_counts=True)
     ranks = (equal.cumsum() - (equal - 1) / 2)[place]
-    count = int(flag.sum())
-    return float((ranks[flag > HALF].sum() - count * (count + 1) / 2) / (count * (len(flag) - count)))
+    own = ranks[flag > HALF]
+    least = len(own) * (len(own) + 1) / 2  # the sum of ranks where no set one is above an unset one
+    return float((own.sum() - least) / (len(own) * (len(flag) - len(own))))
 
 
 def _f1_of_each(target: np.ndarray, predictions: np.ndarray) -> np.ndarray:

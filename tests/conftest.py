@@ -247,7 +247,7 @@ def trained_home(copy_trained, tmp_path) -> Callable[[str], Home]:
 
 @pytest.fixture(scope="session")
 def searched_files(once, migrated) -> Path:
-    """A home, and beside it a folder of archives, in which a search of Titanic and a training have ended well."""
+    """A home, and beside it a folder of archives, where a search of Titanic and a training have ended well; copy it."""
 
     def fill(folder: Path) -> None:
         write_zip(folder / "archives" / "titanic.zip", dict(twin_files("titanic")))

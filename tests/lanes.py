@@ -1,8 +1,8 @@
 """The tests, lane by lane: `python -m tests.lanes fast|slow [ARGUMENTS OF PYTEST]`.
 
 `fast` is what protects a change. `slow` is the rest: long trainings, series of kills, clusters, servers, the browser,
-and the documents as written. Each runs on as many processes as there are cores, and then, one after another, what
-wants to be alone: what measures time, kills, or looks at all that the others have left.
+and the documents as written. Each runs on as many processes as there are cores, and then what looks at all that the
+others have left.
 """
 
 from __future__ import annotations
