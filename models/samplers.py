@@ -92,9 +92,14 @@ class Grid(BaseSampler):
         """The first combination that no trial has."""
         values = grid_of(self.space)
         shape = tuple(map(len, values.values()))
-        taken = set(combinations_of(study, self.space))
+        every = whole(study)
+        taken = {
+            combination_of(other, self.space)
+            for other in every
+            if other.state is not TrialState.WAITING and not {SURPLUS, FIRST} & other.user_attrs.keys()
+        }
         found: dict[str, Any] = {}
-        given_up = sum(SURPLUS in other.user_attrs for other in whole(study))
+        given_up = sum(SURPLUS in other.user_attrs for other in every)
         for place in np.random.default_rng([self.seed, given_up]).permutation(math.prod(shape)):
             at = np.unravel_index(place, shape)
             found = {name: values[name][each] for name, each in zip(values, at, strict=True)}
@@ -109,14 +114,9 @@ class Grid(BaseSampler):
         return RandomSampler(self.seed).sample_independent(study, trial, param_name, param_distribution)
 
 
-def combinations_of(study: optuna.Study, space: Space) -> list[tuple[Any, ...]]:
-    """The combination of each trial of a study, those apart that never began, and that run another's again."""
-    begun = [
-        trial
-        for trial in whole(study)
-        if trial.state is not TrialState.WAITING and SURPLUS not in trial.user_attrs and FIRST not in trial.user_attrs
-    ]
-    return [_rounded(trial.params.get(name) for name in space) for trial in begun]
+def combination_of(trial: FrozenTrial, space: Space) -> tuple[Any, ...]:
+    """A trial's values of a space's fields, rounded so that those of a grid can be told to be the same."""
+    return _rounded(trial.params.get(name) for name in space)
 
 
 def _rounded(values: Iterable[Any]) -> tuple[Any, ...]:

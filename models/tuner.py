@@ -27,7 +27,7 @@ from models.crossfit import CrossFit
 from models.epochs import Epoch, Told, Watch
 from models.pruners import Pruner, Snapshot, build_pruner, worse_in_folds
 from models.pulse import GRACE, Pulse, StoppedError, Worker
-from models.samplers import Sampler, Space, build_sampler, combinations_of, grid_size
+from models.samplers import Sampler, Space, build_sampler, combination_of, grid_size
 from models.selection import DivergedError
 from models.trials import abandon, is_finished, release, repair
 from models.tuning import Budget, Search, applied, defaults_of
@@ -68,10 +68,7 @@ class Tuning:
         self.study, self.storage, self.space, self.search, self.told = study, storage, dict(space), search, told
         self.config, self.worker = search.config(config), worker
         self.trials = budget.trials
-        if search.sampler is Sampler.GRID:
-            begun = combinations_of(study, space)
-            last = grid_size(space) + len(begun) - len(set(begun))  # other samplers may have drawn some of them twice
-            self.trials = min(self.trials or last, last)
+        self.combinations = grid_size(space) if search.sampler is Sampler.GRID else None
         self.deadline = math.inf if budget.seconds is None else time.monotonic() + budget.seconds
         self.epochs = _most_epochs(space.get("epochs"), config)
         study.sampler = build_sampler(search.sampler, space, search.startup, seed, defaults_of(config, space))
@@ -108,12 +105,10 @@ class Tuning:
             self._revive()
             if time.monotonic() >= self.deadline:
                 return False
-            if self.trials is None:
-                return True
-            done, running = self._standing()
-            if done >= self.trials:
+            done, running, wanted = self._standing()
+            if done >= wanted:
                 return False
-            if done + len(running) < self.trials:
+            if done + len(running) < wanted:
                 return True
             pulse.wait(POLL)
 
@@ -144,16 +139,19 @@ class Tuning:
         return False
 
     def _has_room(self, trial: Trial) -> bool:
-        if self.trials is None:
-            return True
-        done, running = self._standing()
-        return done + sum(number < trial.number for number in running) < self.trials
+        done, running, wanted = self._standing()
+        return done + sum(number < trial.number for number in running) < wanted
 
-    def _standing(self) -> tuple[int, list[int]]:
-        """How many trials have finished, and the numbers of those that run."""
+    def _standing(self) -> tuple[int, list[int], float]:
+        """How many trials have finished, the numbers of those that run, and how many are to finish."""
         every = self.study.get_trials(deepcopy=False)  # one look, as each takes milliseconds
         running = [trial.number for trial in every if trial.state is TrialState.RUNNING]
-        return sum(map(is_finished, every)), running
+        done = list(filter(is_finished, every))
+        wanted = math.inf if self.trials is None else self.trials
+        if self.combinations is not None:
+            tried = {combination_of(trial, self.space) for trial in done}
+            wanted = min(wanted, self.combinations + len(done) - len(tried))  # other samplers draw some of them twice
+        return len(done), running, wanted
 
     def _is_double(self, trial: Trial) -> bool:
         """Whether another worker drew the same combination of a grid at the same time."""

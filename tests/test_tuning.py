@@ -162,6 +162,24 @@ def test_workers_that_drew_the_same_draw_others_then():
     assert any(one != other for one, other in zip(drawn[::2], drawn[1::2], strict=True))
 
 
+def test_a_grid_ends_though_others_were_drawing_when_its_worker_began(search, tmp_path):
+    """Trials whose settings are not written yet look alike, but none is drawn twice."""
+    storage = open_storage(None, tmp_path)
+    study_id = search(1, sampler=Sampler.GRID, space=(space := {"width": IntDistribution(8, 11)}))._study_id
+    drawn = [storage.create_new_trial(study_id) for _ in range(2)]
+
+    def give_up(config, watch):
+        for trial_id in drawn:
+            storage.set_trial_user_attr(trial_id, SURPLUS, True)
+            storage.set_trial_state_values(trial_id, TrialState.FAIL)
+        drawn.clear()
+        return fit(config, watch)
+
+    study = search(sampler=Sampler.GRID, space=space, fit=give_up, storage=storage, seconds=20)
+    assert sorted(each["width"] for each in params_of(study)) == [8, 9, 10, 11]
+    assert len(study.trials) == 6
+
+
 def test_settings_that_nobody_queued_again_are_found(search, tmp_path, monkeypatch):
     """A worker may die after it failed the trial of another one, and before it queued it."""
     monkeypatch.setattr("models.tuner.GRACE", 0.0)
