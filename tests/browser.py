@@ -22,6 +22,7 @@ from tests.serving import drained
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SEEN = {"mlflow.assistant.fab.autoOpenedOnFirstLoad_v1": "true", "mlflow.assistant.panelOpen_v1": "false"}
 WIDTH, HEIGHT = 1400, 800
+PATIENCE = 120.0  # seconds for what a page is to show, on a machine that has other work
 ROWS = """rows => {  // each row is drawn in two halves
     const found = {}
     for (const row of rows) {
@@ -131,6 +132,7 @@ def walk(home: Home, by_make: bool = False) -> Iterator[Pages]:
         sandbox = [] if os.getuid() else ["--no-sandbox"]  # Chromium has none for root
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=sandbox)
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+        page.set_default_timeout(1000 * PATIENCE)
         page.add_init_script(f"Object.assign(localStorage, {json.dumps(SEEN)})")
         yield Pages(page, links)
         browser.close()
