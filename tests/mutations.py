@@ -90,6 +90,8 @@ TABLE: tuple[tuple[str, ...], ...] = (
      "test_scores_of_many_classes_are_scikit_learns"),
     ("workers that draw the same of a grid do so for ever", "models/samplers.py", "[self.seed, given_up]", "[0]",
      "test_workers_that_drew_the_same_draw_others_then"),
+    ("a grid waits for combinations that others are drawing", "models/tuner.py", "for trial in done}",
+     "for trial in every}", "test_a_grid_ends_though_others_were_drawing_when_its_worker_began"),
     # Features.
     ("target encoding sees its own row", "features/shared.py", "others - np.where((others[:, -1:] > 0), own, 0)",
      "others", "test_a_row_learns_nothing_of_itself"),
