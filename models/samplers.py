@@ -14,7 +14,7 @@ from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from models.cma import CmaSampler
-from models.trials import FIRST, SURPLUS, place_of, whole
+from models.trials import SURPLUS, WORKER, place_of, whole
 
 MOST_COMBINATIONS = 1_000_000  # of a grid
 
@@ -96,7 +96,9 @@ class Grid(BaseSampler):
         taken = {
             combination_of(other, self.space)
             for other in every
-            if other.state is not TrialState.WAITING and not {SURPLUS, FIRST} & other.user_attrs.keys()
+            if other.state is not TrialState.WAITING
+            and SURPLUS not in other.user_attrs
+            and (other.state is not TrialState.FAIL or WORKER in other.user_attrs)  # else its settings are drawn anew
         }
         found: dict[str, Any] = {}
         given_up = sum(SURPLUS in other.user_attrs for other in every)

@@ -23,7 +23,7 @@ from models.mlp import MLPConfig
 from models.pruners import Pruner
 from models.pulse import StoppedError, Worker, stop
 from models.samplers import Sampler, build_sampler
-from models.trials import FIRST, SURPLUS, WORKER, best_of, finished, reason_of
+from models.trials import FIRST, SURPLUS, WORKER, abandon, best_of, finished, reason_of
 from models.tuner import Tuning
 from models.tuning import Budget, Search, applied, check_space, direction_of
 from pipelines.storage import PatientStorage, open_storage
@@ -178,6 +178,17 @@ def test_a_grid_ends_though_others_were_drawing_when_its_worker_began(search, tm
     study = search(sampler=Sampler.GRID, space=space, fit=give_up, storage=storage, seconds=20)
     assert sorted(each["width"] for each in params_of(study)) == [8, 9, 10, 11]
     assert len(study.trials) == 6
+
+
+def test_a_grid_ends_though_a_worker_died_before_it_claimed_what_it_drew(search, tmp_path):
+    """What is run again in its place draws something else, and what had been drawn is free."""
+    storage, space = open_storage(None, tmp_path), {"width": IntDistribution(8, 11)}
+    study = search(1, sampler=Sampler.GRID, space=space)
+    with pytest.warns(UserWarning, match="Heartbeat"):
+        abandon(study, storage, study.ask(space)._trial_id)
+    study = search(sampler=Sampler.GRID, space=space, storage=storage, seconds=20)
+    assert sorted(each["width"] for each in params_of(study)) == [8, 9, 10, 11]
+    assert len(study.trials) == 5
 
 
 def test_settings_that_nobody_queued_again_are_found(search, tmp_path, monkeypatch):
