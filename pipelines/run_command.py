@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from data.errors import PodiumError
 from pipelines.options import (
     Address,
     Again,
@@ -73,7 +76,9 @@ def run(
     print(closing(job, found.trained, found.chosen, seconds=time.perf_counter() - started))
     print_path(found.path)
     if known is not None and inputs is not None:
-        keep(known, inputs, kept, job, effort, found)
+        sys.stdout.flush()
+        with suppress(PodiumError, OSError):  # all is done and told: the next run looks again
+            keep(known, inputs, kept, job, found)
 
 
 def _command(name: str, home: Path | None, context: typer.Context) -> Command:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data.sources import Source
-from pipelines import stages
+from pipelines import stages, studies
 from pipelines.blending import best, train_and_blend
 from pipelines.closing import closing
 from pipelines.effort import Effort
 from pipelines.job import Job
+from pipelines.reading import open_runs
 from pipelines.stages import Ingested, Trained
 from pipelines.up_to_date import Answer, Command
 
@@ -37,7 +38,7 @@ def finish(job: Job, effort: Effort, ingested: Ingested | None = None) -> Finish
     return Finished(trained=trained, chosen=chosen, path=stages.submit(job, chosen))
 
 
-def keep(command: Command, inputs: str, kept: str | None, job: Job, effort: Effort, found: Finished) -> None:
+def keep(command: Command, inputs: str, kept: str | None, job: Job, found: Finished) -> None:
     """Keeps what the next run of a command is to tell, unless something has changed while this one looked.
 
     Args:
@@ -45,7 +46,6 @@ def keep(command: Command, inputs: str, kept: str | None, job: Job, effort: Effo
         inputs: the state of what it reads, from before it began.
         kept: that of what the home keeps, from then.
         job: what was done.
-        effort: how much was searched.
         found: what it came to.
     """
     ingested = found.chosen.ingested
@@ -54,10 +54,30 @@ def keep(command: Command, inputs: str, kept: str | None, job: Job, effort: Effo
     now = command.kept()
     if now is None:
         return
+    trained, chosen = found.trained, found.chosen
     if now != kept or not found.hit:  # of what was changed here the next run sees the end
-        before, found = found, finish(job, effort, ingested)
-        if not found.hit or found.path != before.path or command.kept() != now:
+        trained = looked_up(job, found.trained)
+        chosen = best(job.competition.metric, trained) if trained else chosen
+        if not trained or chosen.key != found.chosen.key or command.kept() != now:
             return
     if command.inputs() == inputs:
-        text = closing(job, found.trained, found.chosen, seconds=0.0)
+        text = closing(job, trained, chosen, seconds=0.0)
         command.keep(inputs, now, Answer(text=text, path=str(found.path), warning=ingested.warning))
+
+
+def looked_up(job: Job, trained: Sequence[Trained]) -> list[Trained]:
+    """What the next run finds of runs that were made; none where it would train, as when a better trial has ended."""
+    runs, found = open_runs(job.home.mlruns), list[Trained]()
+    for each in trained:
+        settings = "; ".join(f"{part.model} {part.settings}" for part in found)  # a blend's, which comes last
+        if each.config is not None:
+            own = replace(job, model=each.model)
+            chosen = studies.choose(own, each.ingested.tables, each.ingested.label)
+            settings = chosen.told
+            if stages.key_of(own, each.ingested, chosen.config) != each.key:
+                return []
+        run = stages.finished(job, each.ingested, each.key, runs)
+        if run is None:
+            return []
+        found.append(replace(each, run=run, hit=True, settings=settings))
+    return found
