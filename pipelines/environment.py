@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from importlib import invalidate_caches, metadata
 from pathlib import Path
 
-from data.errors import PodiumError, UnavailableError
+from data.errors import PodiumError, StorageError, UnavailableError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BASE = "requirements.txt"
@@ -145,7 +145,7 @@ def _runs(environment: Path) -> bool:
 def _sweep(environment: Path) -> None:
     """Removes the marks of packages that a killed pip has half written, which it would take for whole ones."""
     for packages in environment.glob("lib/python*/site-packages"):
-        halves = [path for path in packages.glob("*.dist-info") if not (path / "RECORD").exists()]  # written last
+        halves = [path for path in packages.glob("*.dist-info") if not (path / "INSTALLER").exists()]  # pip's last
         for path in {*halves, *packages.glob("~*")}:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -173,6 +173,9 @@ def main(environment: str, *groups: str) -> int:
     except PodiumError as error:
         print(f"podium: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:  # a full disk, or somebody else's folder
+        print(f"podium: {error}", file=sys.stderr)
+        return StorageError.exit_code
     except KeyboardInterrupt:
         print("podium: interrupted; the same command goes on", file=sys.stderr)
         return 130

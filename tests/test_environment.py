@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from data.errors import UnavailableError
+from data.errors import StorageError, UnavailableError
 from features.averages import averages
 from features.vectors import GloVe, WordVectors
 from pipelines import environment
@@ -76,6 +76,8 @@ def unpack(root: Path) -> None:
     for packed in (root / "wheels").glob("*.whl"):
         with zipfile.ZipFile(packed) as archive:
             archive.extractall(root / ".venv" / PACKAGES)
+    for info in (root / ".venv" / PACKAGES).glob("*.dist-info"):
+        (info / "INSTALLER").write_text("pip\n")
     for group in root.glob("requirements*.txt"):
         (root / ".venv" / group.name).write_text(group.read_text())
 
@@ -137,12 +139,19 @@ def test_what_a_killed_pip_has_half_written_is_written_anew(root, capfd):
     unpack(root)
     packages = root / ".venv" / PACKAGES
     (packages / "fake_list.py").unlink()
-    (packages / "fake_list-1.0.dist-info" / "RECORD").unlink()
+    (packages / "fake_list-1.0.dist-info" / "INSTALLER").unlink()
     (packages / "~ake_words-0.9.dist-info").mkdir()
     (root / ".venv" / "requirements-words.txt").write_text("")  # as it is until all is done
     environment.provide(["fake-list"])
     assert held(root) == {"fake_base": "1.0", "fake_words": "1.0", "fake_list": "1.0"}
     assert not list(packages.glob("~*"))
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_line(root, capfd):
+    (root / ".venv" / "requirements-words.txt").mkdir()
+    code = environment.main(str(root / ".venv"), str(root / "requirements-words.txt"))
+    assert code == StorageError.exit_code
+    assert capfd.readouterr().err.splitlines()[-1].startswith("podium: [Errno")
 
 
 def test_after_a_killed_pip_the_same_command_goes_on(root, capfd):
