@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,7 +14,6 @@ from safetensors import safe_open
 from features.minilm import OfMiniLM, folder
 from features.vectors import WordVectors, folder_of
 
-SENTICNET = re.compile(r"senticnet\['([^']+)'\] = \[([^\]]*)\]")
 SPREAD = 0.4  # standard deviation of WordLlama's numbers, about GloVe's
 
 
