@@ -56,8 +56,14 @@ def blended(job: Job, trained: Sequence[Trained]) -> Trained:
 
 
 def _trained(run: FinishedRun, parts: Sequence[Trained], key: str, hit: bool) -> Trained:
-    settings = "; ".join(f"{each.model} {each.settings}" for each in parts)
-    return Trained(run=run, ingested=parts[0].ingested, model=BLEND, config=None, key=key, hit=hit, settings=settings)
+    return Trained(
+        run=run, ingested=parts[0].ingested, model=BLEND, config=None, key=key, hit=hit, settings=settings_of(parts)
+    )
+
+
+def settings_of(parts: Sequence[Trained]) -> str:
+    """The settings of a blend's parts, as they are told."""
+    return "; ".join(f"{each.model} {each.settings}" for each in parts)
 
 
 def best(metric: Metric, trained: Sequence[Trained]) -> Trained:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from data.sources import Source
 from pipelines import stages, studies
-from pipelines.blending import best, train_and_blend
+from pipelines.blending import best, settings_of, train_and_blend
 from pipelines.closing import closing
 from pipelines.effort import Effort
 from pipelines.job import Job
 from pipelines.reading import open_runs
-from pipelines.stages import Ingested, Trained
+from pipelines.stages import Trained
 from pipelines.up_to_date import Answer, Command
 
 
@@ -31,9 +31,9 @@ class Finished:
         return all(each.hit for each in self.trained)
 
 
-def finish(job: Job, effort: Effort, ingested: Ingested | None = None) -> Finished:
+def finish(job: Job, effort: Effort) -> Finished:
     """Ingests, searches, trains, blends and writes the submission of the best, as far as that was not done before."""
-    trained = train_and_blend(job, effort, ingested)
+    trained = train_and_blend(job, effort)
     chosen = best(job.competition.metric, trained)
     return Finished(trained=trained, chosen=chosen, path=stages.submit(job, chosen))
 
@@ -69,13 +69,14 @@ def looked_up(job: Job, trained: Sequence[Trained]) -> list[Trained]:
     """What the next run finds of runs that were made; none where it would train, as when a better trial has ended."""
     runs, found = open_runs(job.home.mlruns), list[Trained]()
     for each in trained:
-        settings = "; ".join(f"{part.model} {part.settings}" for part in found)  # a blend's, which comes last
-        if each.config is not None:
+        if each.config is None:
+            settings = settings_of(found)  # of a blend, which comes last
+        else:
             own = replace(job, model=each.model)
             chosen = studies.choose(own, each.ingested.tables, each.ingested.label)
-            settings = chosen.told
             if stages.key_of(own, each.ingested, chosen.config) != each.key:
                 return []
+            settings = chosen.told
         run = stages.finished(job, each.ingested, each.key, runs)
         if run is None:
             return []

@@ -92,6 +92,8 @@ TABLE: tuple[tuple[str, ...], ...] = (
      "test_workers_that_drew_the_same_draw_others_then"),
     ("a grid waits for combinations that others are drawing", "models/tuner.py", "for trial in done}",
      "for trial in every}", "test_a_grid_ends_though_others_were_drawing_when_its_worker_began"),
+    ("a run is told again though a better trial has ended", "pipelines/whole.py", "!= each.key:", "is None:",
+     "test_a_better_trial_that_ends_after_a_training_is_left_to_the_next_run"),
     # Features.
     ("target encoding sees its own row", "features/shared.py", "others - np.where((others[:, -1:] > 0), own, 0)",
      "others", "test_a_row_learns_nothing_of_itself"),

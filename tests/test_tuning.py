@@ -164,9 +164,9 @@ def test_workers_that_drew_the_same_draw_others_then():
 
 def test_a_grid_ends_though_others_were_drawing_when_its_worker_began(search, tmp_path):
     """Trials whose settings are not written yet look alike, but none is drawn twice."""
-    storage = open_storage(None, tmp_path)
-    study_id = search(1, sampler=Sampler.GRID, space=(space := {"width": IntDistribution(8, 11)}))._study_id
-    drawn = [storage.create_new_trial(study_id) for _ in range(2)]
+    storage, space = open_storage(None, tmp_path), {"width": IntDistribution(8, 11)}
+    study = search(1, sampler=Sampler.GRID, space=space)
+    drawn = [storage.create_new_trial(study._study_id) for _ in range(2)]
 
     def give_up(config, watch):
         for trial_id in drawn:

@@ -12,12 +12,15 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.trial import create_trial
 
-from pipelines import up_to_date
+from pipelines import run_command, up_to_date
 from pipelines.__main__ import cli
 from pipelines.home import REPOSITORY, STUDIES, Home
 from pipelines.runs import ADDRESS, DATABASE
+from pipelines.storage import open_storage
 from pipelines.tracking import Tracker
 from pipelines.up_to_date import Command
 from tests.environment import without_make
@@ -257,3 +260,29 @@ def test_an_answer_holds_no_secret(home, monkeypatch):
     (kept,) = (home.cache / up_to_date.FOLDER).glob("*.json")
     assert set(json.loads(kept.read_text())) == {"state", "text", "path", "warning"}
     assert "KGAT" not in kept.read_text()
+
+
+def test_a_better_trial_that_ends_after_a_training_is_left_to_the_next_run(home, capsys, monkeypatch):
+    """As of another terminal: the submission that was told is the last one that was written."""
+    command = ["run", NAME, "--trials", "2", "--seed", "5", "--home", str(home.root)]
+    told = run_command.print_path
+
+    def meanwhile(path: Path) -> None:
+        storage = open_storage(None, home.mlruns)
+        studies = optuna.get_all_study_summaries(storage)
+        latest = max(studies, key=lambda each: str(each.datetime_start))  # the seed's own
+        study = optuna.load_study(study_name=latest.study_name, storage=storage)
+        best = study.best_trial
+        params = {**best.params, "dropout": best.params["dropout"] / 2}
+        study.add_trial(create_trial(params=params, distributions=best.distributions, value=study.best_value - 1))
+        told(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_command, "print_path", meanwhile)
+        assert cli(command, keeps=True) == 0
+    out = capsys.readouterr().out
+    files = sorted((home.submissions / NAME).glob("2*.csv"), key=lambda path: path.stat().st_mtime_ns)
+    assert out.splitlines()[-1] == str(files[-1])
+    assert len(files) == 2
+    assert cli(command, keeps=True) == 0
+    assert "trained in" in capsys.readouterr().out
