@@ -5,7 +5,12 @@ SHELL := /bin/sh
 
 PYTHON ?= $(shell for python in python3 python3.12 python3.11; do $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$python && break; done)
 # What is not installed yet, or as another text: an environment holds a copy of each file whose packages it has.
-ABSENT := $(shell for group in requirements*.txt; do test -x .venv/bin/python && cmp -s $$group .venv/$$group || echo .venv/$$group; done)
+# All is, where its Python became another version under it.
+ABSENT := $(shell python=$$(basename "$$(readlink -f .venv/bin/python)"); packages=.venv; \
+	case $$python in (python3.*) packages=.venv/lib/$$python;; esac; \
+	for group in requirements*.txt; do \
+		test -x .venv/bin/python && test -d $$packages && cmp -s $$group .venv/$$group || echo .venv/$$group; \
+	done)
 STAMP := $(filter .venv/requirements.txt,$(ABSENT))
 PEERS := $(shell cmp -s tests/bench_requirements.txt .venv-bench/bench_requirements.txt || echo .venv-bench/bench_requirements.txt)
 PODIUM := .venv/bin/python -m pipelines
@@ -111,7 +116,7 @@ lint: $(ABSENT)  ## check style, types and the import rule
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
 
 extras: $(STAMP)  ## install what clusters need: EXTRAS=postgres,ray,dask
-	@$(if $(EXTRAS),,$(error say which: make $@ EXTRAS=postgres,ray,dask)).venv/bin/python -m pip install --quiet --disable-pip-version-check '.[$(EXTRAS)]'
+	@$(if $(EXTRAS),,$(error say which: make $@ EXTRAS=postgres,ray,dask)).venv/bin/python -m pipelines.environment .venv --extras $(EXTRAS)
 
 clean:  ## remove the cached tables and the synthetic twins; runs and submissions stay
 	@find data/cache data/synthetic -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +

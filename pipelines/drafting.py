@@ -16,7 +16,6 @@ from optuna.distributions import BaseDistribution
 from data.errors import UnavailableError
 from data.schema import SAMPLE_NAMES
 from models.config import Config
-from pipelines import environment
 from pipelines.adopting import declaration
 from pipelines.facts import Facts, Use
 from pipelines.guess import Guess, Kind, missing_texts
@@ -75,9 +74,8 @@ def formatted(source: str) -> str:
     """A source as this house writes it.
 
     Raises:
-        UnavailableError: ruff is not installed, and cannot be.
+        UnavailableError: ruff is not installed.
     """
-    environment.provide(["ruff"])
     command = [sys.executable, "-m", "ruff", "format", "--line-length", str(WIDTH), "-"]
     if util.find_spec("ruff") is None:
         raise UnavailableError("no ruff, which writes the draft: make lint installs it")

@@ -4,6 +4,7 @@ A group is a file `requirements*.txt`, whose first line says what it is. An envi
 its file; where that was cut short it is empty, and the same command goes on. Make runs this with a bare Python:
 
     python -m pipelines.environment .venv requirements.txt
+    python -m pipelines.environment .venv --extras ray,dask
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib import invalidate_caches, metadata
 from pathlib import Path
 
-from data.errors import PodiumError, StorageError, UnavailableError
+from data.errors import PodiumError, StorageError, UnavailableError, UsageError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BASE = "requirements.txt"
 ALLOWED = "PODIUM_INSTALL"  # the variable that forbids it: no
+EXTRAS = "--extras"
 PINNED = re.compile(r"([\w.-]+)(?:\[\w+\])?==(\S+)")
 
 
@@ -76,14 +79,29 @@ def install(environment: Path, group: Path) -> None:
         if not _runs(environment):
             _build(environment)
         stamp.write_bytes(b"")  # begun
-        _sweep(environment)
-        code = _pip(environment, group, lock)
-        if code:
-            told = f"was killed by signal {-code}" if code < 0 else "says why above"
-            raise UnavailableError(f"{what} could not be installed (pip {told}): the same command goes on")
+        _pip(environment, ["--requirement", str(group)], lock, what)
         part = environment / f".{group.name}.part"
         shutil.copyfile(group, part)
         part.replace(stamp)
+
+
+def install_extras(environment: Path, names: Collection[str]) -> None:
+    """Brings what pyproject.toml calls extras into an environment that there is.
+
+    Raises:
+        UsageError: there is no such extra.
+        UnavailableError: pip could not; what it has got is kept.
+    """
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for name in names:
+        if name not in extras:
+            raise UsageError(f"there is no extra {name!r}: there are {', '.join(sorted(extras))}")
+    wanted = [line for name in names for line in extras[name]]
+    there = [group for group in _groups() if _is_copy(environment / group.name, group)]  # stays as it is
+    for group in there:
+        wanted += ["--requirement", str(group)]
+    with _alone(environment) as lock:
+        _pip(environment, wanted, lock, f"the extras {', '.join(names)}")
 
 
 def _build(environment: Path) -> None:
@@ -94,15 +112,18 @@ def _build(environment: Path) -> None:
         raise UnavailableError(f"{environment} could not be built: {sys.executable} needs venv and pip")
 
 
-def _pip(environment: Path, group: Path, lock: int) -> int:
-    """Has pip install a group; its exit code. Where it outlives us, it holds the lock."""
+def _pip(environment: Path, wanted: list[str], lock: int, what: str) -> None:
+    """Has pip install what is wanted, which it calls so. Where it outlives us, it holds the lock."""
+    _sweep(environment)
     command = [*_python(environment), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    command += ["--no-compile", "--requirement", str(group)]  # it compiles one by one, which is half of its time
+    command += ["--no-compile", *wanted]  # it compiles one by one, which is half of its time
     code = subprocess.run(command, pass_fds=[lock]).returncode
-    if code == 0 and sys.dont_write_bytecode:  # else Python keeps what it compiles of what is imported
+    if code:
+        told = f"was killed by signal {-code}" if code < 0 else "says why above"
+        raise UnavailableError(f"{what} could not be installed (pip {told}): the same command goes on")
+    if sys.dont_write_bytecode:  # else Python keeps what it compiles of what is imported
         every = [*_python(environment), "-m", "compileall", "-qq", "-j", "0", "-x", "/tests/"]
         subprocess.run([*every, str(environment / "lib")])
-    return code
 
 
 def _groups() -> list[Path]:
@@ -165,11 +186,14 @@ def _alone(environment: Path) -> Iterator[int]:
         os.close(lock)
 
 
-def main(environment: str, *groups: str) -> int:
-    """Installs groups, by their files; the exit code."""
+def main(environment: str, *wanted: str) -> int:
+    """Installs groups, by their files, or extras, by their names with commas; the exit code."""
     try:
-        for group in groups:
-            install(Path(environment), Path(group))
+        if wanted[:1] == (EXTRAS,):
+            install_extras(Path(environment), ",".join(wanted[1:]).split(","))
+        else:
+            for group in wanted:
+                install(Path(environment), Path(group))
     except PodiumError as error:
         print(f"podium: {error}", file=sys.stderr)
         return error.exit_code

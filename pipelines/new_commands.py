@@ -29,12 +29,13 @@ def new(
 
     The files lie in data/raw/<name>/, or in a folder of archives. In a terminal it asks where it guesses.
     """
-    from pipelines import console, drafted
+    from pipelines import console, drafted, environment
     from pipelines.undeclared import look
 
     name = drafted.name_of(slug, over)
     folder = home_of(home)
     files = look(folder, name, slug)
+    environment.provide(["ruff"])  # before a person answers
     asked = drafted.Asked(target=target, id=id)
     if sys.stdin.isatty() and sys.stdout.isatty() and not yes:
         asked = drafted.ask(files, asked, typer.prompt)

@@ -13,6 +13,7 @@ from data.files import beside, remove
 from pipelines import artifacts
 from pipelines.home import MODEL, Home
 from pipelines.packaging import CODE
+from pipelines.pyfunc import REQUIREMENTS
 from pipelines.runs import FinishedRun
 from submissions import drafts
 from submissions.check import check
@@ -20,7 +21,6 @@ from submissions.check import check
 NOTEBOOK = "submission.ipynb"
 DATASET = "dataset"
 PIPELINE = "pipeline"
-REQUIREMENTS = "requirements.txt"  # MLflow's own file of a model's packages
 WHEELS = "wheels.txt"
 METADATA = "dataset-metadata.json"  # of `kaggle datasets create`
 

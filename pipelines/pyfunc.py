@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.types import Schema
 
+REQUIREMENTS = "requirements.txt"
 BESIDE_CODE = (  # MLflow's files of a model that hold no code
     "MLmodel",
     "conda.yaml",
     "input_example.json",
     "python_env.yaml",
     "registered_model_meta",
-    "requirements.txt",
+    REQUIREMENTS,
     "serving_input_example.json",
 )
 LOADER = {"loader_module": "mlflow.pyfunc.loaders.code_model"}
@@ -68,7 +69,7 @@ class Model:
                 input_example=self.example,
                 pip_requirements=ours,  # of all of them MLflow would look up what is installed, for half a second
             )
-            (folder / "requirements.txt").write_text("\n".join(self.requirements) + "\n")
+            (folder / REQUIREMENTS).write_text("\n".join(self.requirements) + "\n")
             conda = yaml.safe_load((folder / "conda.yaml").read_text())
             conda["dependencies"][-1]["pip"] = list(self.requirements)
             (folder / "conda.yaml").write_text(yaml.safe_dump(conda, sort_keys=False))

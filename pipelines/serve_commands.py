@@ -37,6 +37,7 @@ def serve(
 
     found = _run(name, run, home)
     model = found.artifacts / MODEL
+    _provide(model)
     address = f"http://127.0.0.1:{port}/invocations"
     print(f"  model  {found.name}: cv score {found.metrics['cv_score']:.4f}, rows from {found.tags['data_source']}")
     print(f"  ask    curl {address} -H 'Content-Type: application/json' -d @{model / 'serving_input_example.json'}")
@@ -60,6 +61,7 @@ def predict(
 
         found = _run(name, run, home)
         model, pipeline = found.artifacts / MODEL, found.artifacts / PIPELINE
+        _provide(model)
         if has_other_code(model):
             own = [sys.executable, "-m", "pipelines", "predict", name, str(file.resolve()), "--pipeline", str(pipeline)]
             to = str(csv) if csv == Path("-") else str(csv.resolve())
@@ -88,6 +90,14 @@ def notebook(name: Name, run: RunOption = None, home: HomeFolder = None) -> None
 
     found, competition = _run(name, run, home), find(name)
     print_path(write(home_of(home), found, competition.slug, competition.metric.name))
+
+
+def _provide(model: Path) -> None:
+    """Installs what a model reads, by its own list."""
+    from pipelines import environment
+    from pipelines.pyfunc import REQUIREMENTS
+
+    environment.provide(environment.pins(model / REQUIREMENTS))
 
 
 def _run(name: str, text: str | None, home: Path | None) -> FinishedRun:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from data.errors import StorageError, UnavailableError
+from data.errors import StorageError, UnavailableError, UsageError
 from features.averages import averages
 from features.vectors import GloVe, WordVectors
 from pipelines import environment
@@ -145,6 +145,19 @@ def test_what_a_killed_pip_has_half_written_is_written_anew(root, capfd):
     environment.provide(["fake-list"])
     assert held(root) == {"fake_base": "1.0", "fake_words": "1.0", "fake_list": "1.0"}
     assert not list(packages.glob("~*"))
+
+
+def test_extras_are_brought_in_by_their_names(root, capfd):
+    extras = "lists = ['fake_list']\nwords = ['fake_words']\n"
+    (root / "pyproject.toml").write_text("[project.optional-dependencies]\n" + extras)
+    unpack(root)
+    wheel(root / "wheels", "fake_list", "2.0")  # the group of words, which is there, wants the first
+    (root / ".venv" / PACKAGES / "fake_words.py").unlink()
+    (root / ".venv" / PACKAGES / "fake_words-1.0.dist-info" / "INSTALLER").unlink()  # cut short
+    assert environment.main(str(root / ".venv"), "--extras", "lists,words") == 0
+    assert held(root) == {"fake_base": "1.0", "fake_words": "1.0", "fake_list": "1.0"}
+    assert environment.main(str(root / ".venv"), "--extras", "lists,none") == UsageError.exit_code
+    assert capfd.readouterr().err.splitlines()[-1] == "podium: there is no extra 'none': there are lists, words"
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_a_line(root, capfd):

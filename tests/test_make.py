@@ -69,6 +69,16 @@ def test_packages_are_installed_when_their_requirements_change_and_only_then(cop
     assert installed(copy, "otto") == ["requirements.txt"]
 
 
+def test_a_python_of_another_version_gets_its_packages(copy):
+    python, packages = copy / "python3.99", copy / ".venv" / "lib" / "python3.99"
+    python.touch(0o755)
+    (copy / ".venv" / "bin" / "python").unlink()
+    (copy / ".venv" / "bin" / "python").symlink_to(python)
+    assert installed(copy, "otto") == ["requirements.txt"]
+    packages.mkdir(parents=True)
+    assert installed(copy, "otto") == []
+
+
 def test_each_command_installs_what_it_runs_on_and_nothing_else(copy):
     shutil.rmtree(copy / ".venv")
     every = ["requirements.txt", "requirements-dev.txt", "requirements-text.txt"]

@@ -14,7 +14,8 @@ import mlflow
 import pandas as pd
 import pytest
 
-from pipelines import stages
+from data.errors import UnavailableError
+from pipelines import environment, stages
 from pipelines.__main__ import cli
 from pipelines.competition import find
 from pipelines.home import Home
@@ -177,6 +178,18 @@ def test_the_champion_is_the_best_run_and_another_can_be_named(trained_home, run
     tracker.client.delete_run(good.id)
     assert run_in(home, "predict", NAME, file)[1] == worse
     assert tracker.champion(TWIN) == bad.id
+
+
+@pytest.mark.parametrize("command", ["serve", "predict"])
+def test_what_a_model_reads_is_installed_first(served_home, run_in, monkeypatch, command, rows, tmp_path):
+    def provide(packages):
+        raise UnavailableError(f"wanted: {sorted(packages)}")
+
+    monkeypatch.setattr(environment, "provide", provide)
+    file = [str(served_home.synthetic / NAME / "test.csv")] if command == "predict" else []
+    code, _, err = run_in(served_home, command, NAME, *file)
+    assert code == UnavailableError.exit_code
+    assert "'torch'" in err
 
 
 def test_without_a_run_the_mend_is_told(home, run_in):
