@@ -74,7 +74,7 @@ class Pages:
 
     def curves(self, metric: str) -> list[list[float]]:
         """Opens a metric of the runs that are compared; the points of each curve."""
-        self.page.get_by_role("link", name=metric, exact=True).click()
+        self.page.get_by_role("link", name=metric, exact=True).press("Enter")  # a click is lost where the page scrolls
         drawn = self.page.locator(".js-plotly-plot .scatterlayer .trace").first
         drawn.wait_for(state="attached")  # a flat one is never seen
         found = self.page.locator(".js-plotly-plot").first.evaluate("plot => plot.data.map(each => [...each.y])")
