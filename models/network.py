@@ -33,12 +33,14 @@ class Noise:
     Args:
         generators: one a network, on the CPU.
         device: where the masks are wanted.
+        batch: rows of a mask that is drawn; where fewer are asked for, they get the first, so that a network draws the
+            same beside one of larger batches.
     """
 
-    def __init__(self, generators: Sequence[torch.Generator], device: torch.device) -> None:
+    def __init__(self, generators: Sequence[torch.Generator], device: torch.device, batch: int = 1) -> None:
         seeds = [int(torch.empty((), dtype=torch.int64).random_(generator=generator)) for generator in generators]
         self.streams = [np.random.Generator(np.random.SFC64(seed)) for seed in seeds]
-        self.device = device
+        self.device, self.batch = device, batch
         self.own = torch.Generator(device).manual_seed(hash(tuple(seeds)) % 2**63) if device.type == "cuda" else None
         self.windows = np.random.default_rng(0)  # the same for all networks: what differs is in the blocks
         self.blocks: dict[int, Tensor] = {}  # by the dropped 256ths
@@ -59,14 +61,15 @@ class Noise:
         is the scale
         """
         dropped, count = round(p * BYTE), math.prod(shape[1:])
+        most = max(self.batch, shape[1]) * math.prod(shape[2:])
         scale = BYTE / (BYTE - dropped)
         block = self.blocks.get(dropped)
-        if block is None or block.shape[1] < 2 * count:
-            numbers = self._bytes(MASKS * count)
+        if block is None or block.shape[1] < 2 * most:
+            numbers = self._bytes(MASKS * most)
             block = self.blocks[dropped] = torch.empty(numbers.shape, device=self.device)
             torch.ge(numbers, dropped, out=block)  # float32: a product with a bool mask takes four times as long
             block.mul_(scale)
-        start = int(self.windows.integers(block.shape[1] - count, endpoint=True))
+        start = int(self.windows.integers(block.shape[1] - most, endpoint=True))
         return block[:, start : start + count].unflatten(1, shape[1:]), scale
 
     def whole_numbers(self, shape: Sequence[int], count: int) -> Tensor:
@@ -74,7 +77,8 @@ class Noise:
 
         Shape: int64 `shape`, which is [nets, ...]
         """
-        return self._bytes(math.prod(shape[1:])).long().remainder_(count).view(*shape)
+        drawn = self._bytes(max(self.batch, shape[1]) * math.prod(shape[2:]))[:, : math.prod(shape[1:])]
+        return drawn.long().remainder_(count).view(*shape)
 
     def _bytes(self, count: int) -> Tensor:
         """Random bytes, uint8 [nets, count]."""

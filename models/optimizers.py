@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.config import Config, Optimizer, Schedule
 from models.network import Network
@@ -47,20 +48,88 @@ class _Adagrad(_Uncompiled, torch.optim.Adagrad): ...
 class _SparseAdam(_Uncompiled, torch.optim.SparseAdam): ...
 
 
-def build_optimizers(config: Config, network: Network) -> list[torch.optim.Optimizer]:
+class FoldOptimizer:
+    """The optimizers of those folds' networks that take as many steps an epoch.
+
+    Args:
+        config: of the training.
+        network: the whole pack.
+        nets: the networks of these folds.
+        fold: the first of these folds.
+        steps: of an epoch.
+    """
+
+    def __init__(self, config: Config, network: Network, nets: slice, fold: int, steps: int) -> None:
+        self.config, self.nets, self.fold, self.steps = config, nets, fold, steps
+        self.views: list[tuple[nn.Parameter, Tensor]] = []  # of a part of the pack; none where it is the whole
+        if nets.stop - nets.start < network.nets:
+            self.views = [(each, each.detach()[nets]) for each in network.parameters()]
+        parts = {id(each): view for each, view in self.views}
+        self.optimizers = build_optimizers(config, network, parts or None)
+
+    def step(self, place: int, epoch: int) -> None:
+        """Takes a step by the gradients of the pack.
+
+        Args:
+            place: of the step in its epoch, from 0.
+            epoch: from 0.
+        """
+        for parameter, view in self.views:
+            view.grad = None if parameter.grad is None else _of_nets(parameter.grad, self.nets)
+        rate = rate_at(self.config, epoch * self.steps + place, self.steps * self.config.epochs)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["share"]
+            optimizer.step()
+
+
+def fold_optimizers(config: Config, network: Network, steps: Sequence[int]) -> list[FoldOptimizer]:
+    """The optimizers of a pack, one for neighbouring folds of as many steps an epoch.
+
+    Args:
+        config: of the training.
+        network: the pack.
+        steps: of an epoch, of each fold.
+    """
+    members, found, fold = network.nets // len(steps), [], 0
+    for own, folds in groupby(steps):
+        end = fold + len(list(folds))
+        found.append(FoldOptimizer(config, network, slice(fold * members, end * members), fold, own))
+        fold = end
+    return found
+
+
+def _of_nets(gradient: Tensor, nets: slice) -> Tensor:
+    """The gradient of some networks of a pack."""
+    if not gradient.is_sparse:
+        return gradient[nets]
+    return gradient.index_select(0, torch.arange(nets.start, nets.stop, device=gradient.device))
+
+
+def build_optimizers(
+    config: Config, network: Network, parts: Mapping[int, Tensor] | None = None
+) -> list[torch.optim.Optimizer]:
     """The optimizer of torch of that name, and SparseAdam for parameters whose gradient is sparse.
 
     All of them work number by number, so packed networks do not meet in them. Each group of parameters has a `share`
     of the learning rate.
+
+    Args:
+        config: of the training.
+        network: the pack.
+        parts: what stands for each of its parameters, by the `id` of that; None: they themselves do.
     """
+    parts = {id(each): each for each in network.parameters()} if parts is None else parts
     sparse, slow = network.sparse_parameters(), network.slow_parameters()
     apart = {id(each) for each in (*sparse, *slow)}
-    groups = [{"params": [each for each in network.parameters() if id(each) not in apart], "share": 1.0}]
+    dense = [parts[id(each)] for each in network.parameters() if id(each) not in apart]
+    groups: list[dict[str, Any]] = [{"params": dense, "share": 1.0}]
     if slow:
-        groups.append({"params": slow, "share": network.slow_rate})
+        groups.append({"params": [parts[id(each)] for each in slow], "share": network.slow_rate})
     found = [_dense(config, groups)]
     if sparse:
-        found.append(_SparseAdam([{"params": sparse, "share": network.sparse_rate}], lr=config.lr))
+        learned = [parts[id(each)] for each in sparse]
+        found.append(_SparseAdam([{"params": learned, "share": network.sparse_rate}], lr=config.lr))
     return found
 
 

@@ -63,7 +63,7 @@ class Pack(ABC):
 
     @abstractmethod
     def order_of(self, steps: int, epoch: int) -> list[int]:
-        """An order of an epoch's steps, the same for all networks."""
+        """An order of an epoch's steps, the same for all networks; that of fewer is the same without the others."""
 
     @abstractmethod
     def parts(self, most: int) -> Iterator[Tensor]:
@@ -78,8 +78,8 @@ def padded_targets(datasets: Sequence[Rows]) -> Tensor:
 class Batches:
     """The batches of an epoch: each network goes through its own fold's rows in an order of its own.
 
-    An epoch has as many steps as the largest fold needs, and every fold spreads its rows evenly over them, so that no
-    batch is a scrap; where a batch is one row short, a row of weight 0 fills it.
+    A fold takes as many steps as its rows need, and spreads them evenly, so that no batch is a scrap; where a batch is
+    short, rows of weight 0 fill it. An epoch has the steps of the largest fold; a smaller one rests in the last.
 
     Args:
         pack: the train rows.
@@ -92,19 +92,18 @@ class Batches:
         self.pack = pack
         self.generators = generators
         self.members = len(generators) // len(pack.rows)
-        self.steps = -(-max(pack.rows) // size)
-        most = -(-max(pack.rows) // self.steps)
-        self.slots = torch.stack([_slots(rows, self.steps, most) for rows in pack.rows])  # [folds, steps, batch]
+        self.own = [-(-rows // size) for rows in pack.rows]  # steps of each fold
+        self.steps = max(self.own)
+        most = max(-(-rows // steps) for rows, steps in zip(pack.rows, self.own, strict=True))
+        slots = [_slots(rows, steps, self.steps, most) for rows, steps in zip(pack.rows, self.own, strict=True)]
+        self.slots = torch.stack(slots)  # [folds, steps, batch]
         held = self.slots < torch.tensor(pack.rows).view(-1, 1, 1)
         weight = held / held.sum(dim=2, keepdim=True).clamp_min(1)
         self.weight = weight.repeat_interleave(self.members, dim=0).transpose(0, 1).to(pack.target.device)
         self.share = _shares(pack).to(pack.target.device) if distinct else None  # [folds, rows]
 
-    def epoch(self, number: int) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """The numbers of the rows of every step of an epoch, and their weights in a batch's mean.
-
-        Shape: a step has rows int64 [nets, batch], target [nets, batch, ...], weight float32 [nets, batch].
-        """
+    def epoch(self, number: int) -> list[Step]:
+        """The steps of an epoch."""
         nets, length = len(self.generators), self.pack.target.shape[1]
         found = torch.empty(nets, *self.slots.shape[1:], dtype=torch.int64)
         for fold, rows in enumerate(self.pack.rows):
@@ -119,14 +118,28 @@ class Batches:
         if not target.is_floating_point():
             target = target.clamp_min(0)  # of the row in a slot of weight 0, which a loss refuses
         weight = self.weight if self.share is None else self.weight * self.share.flatten()[at]
-        steps = list(zip(at, target, weight, strict=True))
-        return [steps[step] for step in self.pack.order_of(len(steps), number)]
+        done, steps = [0] * len(self.own), []
+        for step in self.pack.order_of(self.steps, number):
+            places = [place if step < own else None for place, own in zip(done, self.own, strict=True)]
+            steps.append(Step(rows=at[step], target=target[step], weight=weight[step], places=places))
+            done = [place + (step < own) for place, own in zip(done, self.own, strict=True)]
+        return steps
 
 
-def _slots(rows: int, steps: int, most: int) -> Tensor:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Step:
+    """A batch of every network."""
+
+    rows: Tensor  # int64 [nets, batch]: their numbers
+    target: Tensor  # [nets, batch, ...]
+    weight: Tensor  # float32 [nets, batch]: in the mean of the batch
+    places: list[int | None]  # of each fold: which of its own steps of the epoch it is, from 0; None: it rests
+
+
+def _slots(rows: int, own: int, steps: int, most: int) -> Tensor:
     """Positions of the shuffled rows in each step's batch, int64 [steps, most]; `rows` itself means none."""
     slots = torch.full((steps, most), rows)
-    for step, positions in enumerate(torch.arange(rows).tensor_split(steps)):
+    for step, positions in enumerate(torch.arange(rows).tensor_split(own)):
         slots[step, : len(positions)] = positions
     return slots
 

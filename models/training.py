@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from models.config import Config
 from models.keeping import State, part, prefixed
 from models.losses import predictions, row_losses
 from models.network import Network, Noise
-from models.optimizers import build_optimizers, clip_gradients, rate_at
+from models.optimizers import clip_gradients, fold_optimizers
 from models.pack import Batches, Pack
 
 MOST = 2**15  # rows of tables, or tokens of texts, of all networks together that one prediction computes at once
@@ -58,7 +57,9 @@ class Training:
             network.target_scale.fit(pack)
         if network.prior is not None:
             network.prior.fit(pack)
-        self.optimizers = build_optimizers(config, network)
+        self.parts = fold_optimizers(config, network, self.batches.own)
+        own = torch.tensor(self.batches.own, device=self.total.device)
+        self.own = own.repeat_interleave(self.batches.members)  # steps of an epoch, of each network
 
     def epoch(self, tell: Callable[[float], None] | None = None) -> Tensor:
         """Trains one epoch, or the rest of it; the mean loss of each network over it, float32 [nets], on the device.
@@ -67,37 +68,37 @@ class Training:
             tell: told every `PAUSE`, between two steps, what share of the epoch's steps is done.
         """
         config, network = self.config, self.network
-        steps = self.batches.steps * config.epochs
-        self.noise = noise = Noise(self.generators, self.total.device)
+        self.noise = noise = Noise(self.generators, self.total.device, config.batch)
         noise.restore(self.noise_before)
         told, batches = time.monotonic(), self.batches.epoch(self.epochs)
-        for rows, target, weight in batches[self.steps :]:
+        for step in batches[self.steps :]:
             if tell is not None and self.steps and time.monotonic() - told > PAUSE:
                 tell(self.steps / len(batches))
                 told = time.monotonic()
-            step = self.epochs * self.batches.steps + self.steps
-            for group in self._groups():
-                group["lr"] = rate_at(config, step, steps) * group["share"]
-            outputs = network(self.batches.pack.input_of(rows), noise)
-            wanted = target if network.target_scale is None else network.target_scale.scaled(target)
+            outputs = network(self.batches.pack.input_of(step.rows), noise)
+            wanted = step.target if network.target_scale is None else network.target_scale.scaled(step.target)
             losses = row_losses(config.loss, outputs, wanted, config.label_smoothing)
-            loss = (losses * weight).sum(dim=1)  # [nets]
+            loss = (losses * step.weight).sum(dim=1)  # [nets]
             network.zero_grad()
             loss.sum().backward()
             if config.clip is not None:
                 clip_gradients(network.parameters(), config.clip)
-            for optimizer in self.optimizers:
-                optimizer.step()
+            for each in self.parts:
+                place = step.places[each.fold]
+                if place is not None:
+                    each.step(place, self.epochs)
             self.total += loss.detach()
             self.steps += 1
-        mean = self.total / self.steps
+        mean = self.total / self.own
         self.epochs, self.steps, self.start = self.epochs + 1, 0, _states_of(self.generators)
         self.noise, self.noise_before = None, {}
         self.total.zero_()
         return mean
 
-    def _groups(self) -> list[dict[str, Any]]:
-        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+    @property
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """Those of all folds."""
+        return [optimizer for each in self.parts for optimizer in each.optimizers]
 
     def state(self) -> State:
         """All that the next step depends on."""

@@ -8,18 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from data.datasets import Fold
+from data.datasets import Fold, TabularDataset
 from data.errors import UsageError
 from data.metrics import ACCURACY, DIVERGENCE, LOG_LOSS, RMSE, ROC_AUC
 from models import training
-from models.config import Loss, Optimizer, outputs_of
+from models.config import Loss, Optimizer, Schedule, outputs_of
 from models.crossfit import crossfit
 from models.epochs import Epoch, RefitEpoch, Within
 from models.forms import form_of
 from models.mlp import MLPConfig
+from models.rnn import RNNConfig
 from models.selection import DivergedError
-from models.training import pack_generators
-from tests.toy import folds_of
+from models.training import Training, generators_of, pack_generators
+from tests.toy import folds_of, text_folds
 
 CONFIG = MLPConfig(width=16, depth=1, members=4, epochs=12, batch=16, lr=0.03, refit=0, monitor=LOG_LOSS)
 
@@ -171,6 +172,48 @@ def test_a_fold_that_lost_patience_does_not_come_back():
     fit = crossfit(folds, None, config, 2, ACCURACY)
     alone = crossfit([replace(folds[0], valid_rows=torch.arange(30))], None, config, 2, ACCURACY)
     assert alone.fold_epochs[0] == fit.fold_epochs[0]
+
+
+TABLE = MLPConfig(
+    width=8, depth=2, embedding=2, members=2, batch=16, epochs=4, lr=0.02, weight_decay=0.1, clip=1.0, dropout=0.3,
+    input_dropout=0.1, warmup=0.2, schedule=Schedule.COSINE,
+)  # fmt: skip
+TEXT = RNNConfig(width=4, embedding=3, head=0, members=2, batch=16, epochs=4, lr=0.02, dropout=0.0, input_dropout=0.0)
+
+
+@pytest.mark.parametrize(
+    "config", [*(replace(TABLE, optimizer=optimizer) for optimizer in Optimizer), replace(TEXT, word_dropout=0.0)]
+)
+def test_folds_of_any_size_are_trained_as_if_each_were_alone(config):
+    folds = text_folds(rows=200) if isinstance(config, RNNConfig) else folds_of(rows=200)
+    datasets = [head(folds[0].train, rows) for rows in (40, 41, 120, 119, 130)]
+
+    def trained(some, generators):
+        form = form_of(datasets)
+        training = Training(
+            config.build(form, 2, generators), form.stack(some, torch.device("cpu")), config, generators
+        )
+        losses = torch.stack([training.epoch() for _ in range(config.epochs)])
+        return losses, training.network.state_dict()
+
+    losses, packed = trained(datasets, pack_generators(3, len(datasets), config.members))
+    for number, data in enumerate(datasets):
+        own = slice(number * config.members, (number + 1) * config.members)
+        alone, found = trained([data], generators_of(3, number, config.members))
+        torch.testing.assert_close(losses[:, own], alone, rtol=1e-4, atol=1e-5)
+        for name, value in found.items():
+            torch.testing.assert_close(packed[name][own], value, rtol=1e-3, atol=1e-4, msg=f"{name} of {number}")
+
+
+def head(data, rows: int):
+    """The first rows of a dataset."""
+    if isinstance(data, TabularDataset):
+        return replace(data, input=data.input[:rows], target=data.target[:rows])
+    end = data.offsets[rows]
+    return replace(
+        data, input=data.input[:end], offsets=data.offsets[: rows + 1], target=data.target[:rows],
+        context=data.context[:end], places=data.places[:rows],
+    )  # fmt: skip
 
 
 def test_the_watcher_sees_every_epoch_and_may_stop():

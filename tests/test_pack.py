@@ -26,9 +26,10 @@ def test_every_network_sees_its_own_rows_once_an_epoch(sizes, batch, members):
     generators = pack_generators(0, len(sizes), members)
     batches = Batches(pack, batch, generators)
     seen: list[list[int]] = [[] for _ in generators]
-    for rows, target, weight in batches.epoch(0):
+    for step in batches.epoch(0):
+        target, weight = step.target, step.weight
         assert weight.shape[1] <= batch
-        inputs = batches.pack.input_of(rows)
+        inputs = batches.pack.input_of(step.rows)
         for net in range(len(generators)):
             own = weight[net] > 0
             assert weight[net].sum() == pytest.approx(1) or not own.any()
@@ -39,10 +40,23 @@ def test_every_network_sees_its_own_rows_once_an_epoch(sizes, batch, members):
         assert sorted(found) == list(range(1000 * fold, 1000 * fold + sizes[fold]))
 
 
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=4), st.integers(1, 50))
+def test_a_batch_has_the_declared_size_in_every_fold(sizes, batch):
+    data = [dataset(rows) for rows in sizes]
+    generators = pack_generators(0, len(sizes), 1)
+    epoch = Batches(form_of(data).stack(data, torch.device("cpu")), batch, generators).epoch(0)
+    for fold, rows in enumerate(sizes):
+        found = [int((step.weight[fold] > 0).sum()) for step in epoch if step.places[fold] is not None]
+        assert len(found) == -(-rows // batch)
+        assert max(found) - min(found) <= 1
+        assert [step.places[fold] for step in epoch][: len(found)] == list(range(len(found)))
+        assert not any(step.weight[fold].any() for step in epoch if step.places[fold] is None)
+
+
 def test_epochs_and_members_differ_in_order():
     data = [dataset(50)]
     batches = Batches(form_of(data).stack(data, torch.device("cpu")), 10, generators_of(0, 0, 2))
-    first, second = batches.epoch(0)[0][1], batches.epoch(1)[0][1]
+    first, second = batches.epoch(0)[0].target, batches.epoch(1)[0].target
     assert not torch.equal(first[0], first[1])
     assert not torch.equal(first[0], second[0])
 
@@ -64,7 +78,8 @@ def test_rows_that_repeat_each_other_weigh_as_one(texts):
     data = repeated(texts)
     pack = form_of([data]).stack([data], torch.device("cpu"))
     assert pack.repeats(0).tolist() == [2, 1, 2, 1, 1]
-    ((rows, _, weight),) = Batches(pack, 5, generators_of(0, 0, 1), distinct=True).epoch(0)
+    (step,) = Batches(pack, 5, generators_of(0, 0, 1), distinct=True).epoch(0)
+    rows, weight = step.rows, step.weight
     found = dict(zip(rows[0].tolist(), (weight[0] / weight.sum()).tolist(), strict=True))
     assert found == pytest.approx({0: 1 / 8, 1: 1 / 4, 2: 1 / 8, 3: 1 / 4, 4: 1 / 4})
     assert weight.sum() == pytest.approx(1)

@@ -37,8 +37,9 @@ def test_every_network_sees_its_own_rows_once_an_epoch(folds, batch, members, ep
     generators = pack_generators(0, len(folds), members)
     batches = Batches(form_of(data).stack(data, CPU), batch, generators)
     seen: list[list[int]] = [[] for _ in generators]
-    for rows, target, weight in batches.epoch(epoch):
-        tokens = batches.pack.input_of(rows).tokens.transpose(1, 2)
+    for step in batches.epoch(epoch):
+        target, weight = step.target, step.weight
+        tokens = batches.pack.input_of(step.rows).tokens.transpose(1, 2)
         for net in range(len(generators)):
             own = weight[net] > 0
             assert torch.equal(tokens[net, own, 0] - 2, target[net, own])
@@ -57,12 +58,12 @@ def test_batches_hardly_pad_and_are_others_in_every_epoch():
     batches = Batches(form_of(data).stack(data, CPU), 50, pack_generators(0, 2, 2))
     for epoch in range(2):
         cells = tokens = 0
-        for rows, _, _ in batches.epoch(epoch):
-            found = batches.pack.input_of(rows).tokens
+        for step in batches.epoch(epoch):
+            found = batches.pack.input_of(step.rows).tokens
             cells += found.numel()
             tokens += int((found != PADDING).sum())
         assert cells / tokens < 1.1
-    orders = [[step[1][net] for step in batches.epoch(epoch)] for epoch in (0, 1) for net in (0, 1)]
+    orders = [[step.target[net] for step in batches.epoch(epoch)] for epoch in (0, 1) for net in (0, 1)]
     longest = [torch.stack([data[0].offsets.diff()[step].max() for step in order]) for order in orders]
     assert torch.equal(longest[0], longest[1])  # a pack's networks have rows of one length at a time
     assert not torch.equal(longest[0], longest[2])  # and short ones come at other times
