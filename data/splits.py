@@ -30,6 +30,17 @@ def in_order(when: pd.Series) -> pd.Series:
     return when
 
 
+def may_teach(fold: np.ndarray, number: int, forward: bool) -> np.ndarray:
+    """Which rows a fold may learn from, its networks as its weights in a blend and its thresholds, bool [rows].
+
+    Args:
+        fold: int8 [rows], in which each row is held out; -1 where none does.
+        number: of the fold that learns.
+        forward: whether the folds are in time.
+    """
+    return fold < number if forward else fold != number
+
+
 @dataclass(frozen=True, kw_only=True)
 class Split:
     """Folds that are shuffled, stratified by the target (a number by bins), and alone in seeing their rows.
@@ -64,6 +75,17 @@ class Split:
     def forward(self) -> bool:
         """Whether a fold is trained on those before it alone, and not on all others."""
         return self.time is not None
+
+    def answering(self, folds: int, refit: bool) -> range:
+        """The folds whose networks answer new rows; in time those before the last have not seen what is nearest.
+
+        Args:
+            folds: how many there are.
+            refit: whether there are networks of all rows, which answer in any case.
+        """
+        if not self.forward:
+            return range(folds)
+        return range(folds if refit else folds - 1, folds)
 
     @property
     def columns(self) -> tuple[str, ...]:

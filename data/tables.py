@@ -16,7 +16,7 @@ from data.files import beside
 from data.reading import read_text
 from data.schema import Schema
 from data.sources import RawFiles, Source
-from data.splits import Split
+from data.splits import Split, may_teach
 
 MANIFEST = "manifest.json"
 
@@ -43,7 +43,7 @@ class Tables:
 
     def trained_on(self, fold: int | None) -> np.ndarray:
         """Which train rows a fold is trained on, bool [train rows]; all where there is no fold."""
-        return self.fold < fold if self.forward and fold is not None else ~self.held_out(fold)
+        return ~self.held_out(None) if fold is None else may_teach(self.fold, fold, self.forward)
 
     @property
     def scored(self) -> Tables:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from data.datasets import Fold
 from data.metrics import Metric
+from data.splits import Split
 from models.config import Config, outputs_of
 from models.devices import matmul_precision, threads
 from models.ensemble import mean_of
@@ -27,7 +28,7 @@ class CrossFit:
     """What a cross-validation leaves: each fold at the epoch that its own ensemble scored best in."""
 
     oof: np.ndarray  # float32 [train rows, columns]: of the networks that did not see the row
-    test: np.ndarray  # float32 [test rows, columns]: the mean of all networks
+    test: np.ndarray  # float32 [test rows, columns]: the mean of the networks that answer
     score: float
     monitor: float  # the score by what chose the epochs
     fold_scores: tuple[float, ...]
@@ -35,6 +36,7 @@ class CrossFit:
     history: tuple[Epoch, ...]
     weights: dict[str, Tensor]  # [folds x members, ...]
     refit_weights: dict[str, Tensor]  # [members, ...], of networks trained on all rows; empty without refit
+    answering: range  # the folds whose networks answer new rows, beside those of all rows
 
 
 def crossfit(
@@ -44,6 +46,7 @@ def crossfit(
     columns: int,
     metric: Metric,
     *,
+    split: Split | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
     watch: Watch | None = None,
@@ -57,6 +60,7 @@ def crossfit(
         config: the networks and their training.
         columns: of the predictions.
         metric: the competition's.
+        split: that made the folds; None: one whose folds all answer new rows.
         seed: of weights, batches and dropout; the same seed gives the same bytes on a CPU.
         device: where to train.
         watch: told of every epoch, and within long ones; may raise to stop. A training that goes on tells the epochs
@@ -76,16 +80,18 @@ def crossfit(
         with threads(validation.products):
             validation.restore(part("validation", state))
             validation.run(watch, keep)
-            test, refit_weights = validation.test(), {}
-            if whole is not None and config.refits:
+            refits = 0 if whole is None else config.refits
+            answering = (split or Split()).answering(len(folds), bool(refits))
+            test, refit_weights = validation.test(answering), {}
+            if whole is not None and refits:
                 refit = _Refit(whole, validation, seed)
                 refit.restore(part("refit", state))
                 refit.run(watch, keep)
-                test = mean_of(test, len(folds) * config.members, refit.test(), config.refits)
+                test = mean_of(test, len(answering) * config.members, refit.test(), refits)
                 refit_weights = _on_cpu(refit.network.state_dict())
     if not test.isfinite().all():
         raise DivergedError("the prediction of a test row is no number: lower lr, or look at the row's features")
-    return validation.crossfit(test.cpu().numpy(), refit_weights)
+    return validation.crossfit(test.cpu().numpy(), refit_weights, answering)
 
 
 def _on_cpu(tensors: State) -> State:
@@ -140,13 +146,15 @@ class _Validation:
             keep.save(self.state)
         self.best.check()
 
-    def test(self) -> Tensor:
-        """The mean of the best networks of all folds, [test rows, columns]."""
+    def test(self, answering: range) -> Tensor:
+        """The mean of the best networks of some folds, [test rows, columns]; of none it is 0."""
+        if not answering:
+            return torch.zeros(len(self.folds[0].test), self.best.oof.shape[1], device=self.device)
         self.network.load_state_dict(self.best.weights)
         rows = self.form.stack([fold.test for fold in self.folds], self.device)
-        return predict(self.network, rows, self.config).mean(dim=0)
+        return predict(self.network, rows, self.config)[list(answering)].mean(dim=0)
 
-    def crossfit(self, test: np.ndarray, refit_weights: State) -> CrossFit:
+    def crossfit(self, test: np.ndarray, refit_weights: State, answering: range) -> CrossFit:
         """What it comes to, with the test prediction of all networks."""
         best, metric = self.best, self.scorer.metric
         return CrossFit(
@@ -159,6 +167,7 @@ class _Validation:
             history=tuple(self.history),
             weights=_on_cpu(best.weights),
             refit_weights=refit_weights,
+            answering=answering,
         )
 
     def result(self) -> State:

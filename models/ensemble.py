@@ -16,13 +16,13 @@ from models.training import pack_generators, predict
 
 
 class Ensemble:
-    """All folds' networks, and those that were trained on all rows.
+    """The networks that answer new rows: of folds, and those that were trained on all rows.
 
     Networks are built for the form of the rows that they are given, which may be none: as the encoder of each fold
     makes them, and of `whole` as the one that was fitted on all rows.
 
     Args:
-        folds: one a fold.
+        folds: one a fold; none: only networks of all rows answer.
         whole: None: no networks were trained on all rows.
         config: the networks.
         columns: of the predictions.
@@ -43,8 +43,9 @@ class Ensemble:
     ) -> None:
         device = torch.device(device)
         outputs = outputs_of(config.loss, columns)
-        self.validation = _Pack(folds, len(folds) * config.members, config, outputs, weights, device)
-        self.refit = None if whole is None else _Pack([whole], config.refits, config, outputs, refit_weights, device)
+        packs = [(folds, len(folds) * config.members, weights)]
+        packs += [] if whole is None else [([whole], config.refits, refit_weights)]
+        self.packs = [_Pack(rows, nets, config, outputs, own, device) for rows, nets, own in packs if rows]
 
     def predict(self, folds: Sequence[Rows], whole: Rows | None) -> Tensor:
         """The mean of all networks' predictions, float32 [rows, columns].
@@ -53,10 +54,12 @@ class Ensemble:
             folds: the same rows, one dataset a fold.
             whole: as for the constructor.
         """
-        found = self.validation.predict(folds).mean(dim=0)
-        if self.refit is None or whole is None:
-            return found
-        return mean_of(found, self.validation.nets, self.refit.predict([whole])[0], self.refit.nets)
+        rows = [each for each in (folds, [] if whole is None else [whole]) if each]
+        found = [(pack.predict(own).mean(dim=0), pack.nets) for pack, own in zip(self.packs, rows, strict=True)]
+        if len(found) == 1:
+            return found[0][0]
+        (validation, nets), (refit, others) = found
+        return mean_of(validation, nets, refit, others)
 
 
 class _Pack:

@@ -24,6 +24,10 @@ def _networks(job: Job, trained: Trained) -> str:
     members = f"{job.competition.split.folds} folds x {trained.config.members} members"
     if trained.config.refits:
         members += f", and {trained.config.refits} on all rows"
+    if job.competition.split.forward:
+        members += "; in time: new rows are answered by " + (
+            "those on all rows" if trained.config.refits else "the last fold's"
+        )
     return f"{trained.model}: {members}"
 
 

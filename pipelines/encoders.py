@@ -88,7 +88,7 @@ def _strange(types: Sequence[str]) -> list[str]:
 def _culprit(encoders: Encoders) -> str:
     """The innermost part of an encoder that no file holds, as `Titles.table_ (Series)`."""
     found = "an encoder"
-    part: Any = encoders.folds[0]
+    part: Any = encoders.all[0]
     for _ in range(DEEPEST):
         inner = next(((name, each) for name, each in _parts(part) if not _is_kept(each)), None)
         if inner is None:

@@ -62,6 +62,7 @@ def fit(
         config,
         len(competition.schema.target.outputs),
         competition.metric,
+        split=competition.split,
         seed=seed,
         device=device,
         watch=watch,

@@ -139,7 +139,7 @@ class Pipeline:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """One training: its encoders, a fold each and perhaps one of all rows, and its networks."""
+    """One training: the encoders of the folds that answer and perhaps one of all rows, and their networks."""
 
     folds: Sequence[Encoder]
     whole: Encoder | None
@@ -159,7 +159,7 @@ class Part:
             None if whole is None else encode_later(whole, none),
             config,
             len(competition.schema.target.outputs),
-            tensors.read(folder / WEIGHTS),
+            tensors.read(folder / WEIGHTS) if folds else {},
             {} if whole is None else tensors.read(folder / REFIT_WEIGHTS),
         )
         return Part(folds=folds, whole=whole, ensemble=ensemble)
@@ -204,9 +204,12 @@ def write(
     part = folder / model
     part.mkdir(parents=True)
     (part / CONFIG).write_text(json.dumps(keys.settings(config), indent=2) + "\n")
-    encoders = Encoders(folds=encoded.encoders, whole=encoded.whole_encoder if fit.refit_weights else None)
+    folds = [encoded.encoders[fold] for fold in fit.answering]
+    encoders = Encoders(folds=folds, whole=encoded.whole_encoder if fit.refit_weights else None)
     encoders.write(part / ENCODERS, tables.test.head(SAMPLE))
-    tensors.write(fit.weights, part / WEIGHTS)
+    if folds:
+        own = slice(fit.answering.start * config.members, fit.answering.stop * config.members)
+        tensors.write({name: tensor[own] for name, tensor in fit.weights.items()}, part / WEIGHTS)
     if fit.refit_weights:
         tensors.write(fit.refit_weights, part / REFIT_WEIGHTS)
     if competition.verbatim:

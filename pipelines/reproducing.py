@@ -24,9 +24,9 @@ from pipelines.job import Job
 from pipelines.origin import machine, versions
 from pipelines.progress import progress
 from pipelines.runs import FinishedRun, Runs
+from pipelines.scoring import blend_of
 from pipelines.stages import BLEND, Ingested
 from pipelines.workshop import KeptWorkshop
-from submissions.blend import blend
 
 TOLERANCE = 0.01  # mean difference of the probabilities, where another processor or other libraries compute
 CHANGED = "-changed"  # behind a commit whose files were edited
@@ -88,10 +88,8 @@ class Replica:
         if self.parts:
             found = [part.predict() for part in self.parts]
             tables, competition = self.ingested.tables.scored, self.job.competition
-            temper = competition.schema.target.has_temperature
             hashes = [part.run.tags["fold_hash"] for part in self.parts]
-            oof, metric = [oof for oof, _ in found], competition.metric
-            blended = blend(oof, tables.target, tables.fold, hashes, metric, self.job.seed, temper)
+            blended = blend_of(competition, tables, [oof for oof, _ in found], hashes, self.job.seed)
             return blended.oof, blended.apply([test for _, test in found])
         job, config, device = self.job, self.config, resolve(self.job.device)
         model, candidate = job.competition.candidate(job.model)

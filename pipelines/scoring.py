@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from data.tables import Tables
 from features.verbatim import Verbatim
 from pipelines.competition import Competition
+from submissions.blend import Blend, blend
 from submissions.paired import standard_error
 
 
-def score_metrics(competition: Competition, tables: Tables, oof: np.ndarray) -> dict[str, float]:
+def score_metrics(competition: Competition, every: Tables, oof: np.ndarray) -> dict[str, float]:
     """The scores as they are logged.
 
     Args:
         competition: names the metric.
-        tables: their target and folds.
+        every: all rows, with their target and folds.
         oof: float [scored rows, columns].
     """
-    tables = tables.scored
+    tables = every.scored
     metric, target, fold = competition.metric, tables.target, tables.fold
     usual, raw = competition.schema.target.usual, metric.score(target, oof)
     usual_score = usual.score(target, oof)
@@ -37,12 +40,39 @@ def score_metrics(competition: Competition, tables: Tables, oof: np.ndarray) -> 
     if competition.thresholds is not None:
         found["cv_score_untuned"] = raw
     if competition.verbatim:
-        remembered, known = remembered_oof(competition, tables, oof)
+        remembered, known = remembered_oof(competition, every, oof)
         found["cv_score_verbatim"] = metric.score(target, remembered)
         found["verbatim/train_rows"] = float(known.sum())
         nothing = np.zeros((len(tables.test), oof.shape[1]))
         found["verbatim/test_rows"] = float(remembered_test(competition, tables, nothing)[1].sum())
     return found
+
+
+def blend_of(
+    competition: Competition, tables: Tables, oof: Sequence[np.ndarray], fold_hashes: Sequence[str], seed: int
+) -> Blend:
+    """The blend of several models.
+
+    Args:
+        competition: names the metric.
+        tables: the scored rows alone.
+        oof: of each model, float [scored rows, columns].
+        fold_hashes: of each model's folds.
+        seed: see `submissions.blend`.
+
+    Raises:
+        UsageError: their folds differ.
+    """
+    return blend(
+        oof,
+        tables.target,
+        tables.fold,
+        fold_hashes,
+        competition.metric,
+        seed,
+        competition.schema.target.has_temperature,
+        competition.split.forward,
+    )
 
 
 def decided_oof(competition: Competition, target: np.ndarray, fold: np.ndarray, oof: np.ndarray) -> np.ndarray:
@@ -71,13 +101,19 @@ def decided(competition: Competition, predictions: np.ndarray, values: np.ndarra
 
 
 def remembered_oof(competition: Competition, tables: Tables, oof: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """See `Verbatim.apply`: of train rows, of which each fold's are compared with those that it was trained on."""
+    """See `Verbatim.apply`: of scored rows, of which each fold's are compared with all that it was trained on.
+
+    Args:
+        competition: the declaration.
+        tables: all rows.
+        oof: float [scored rows, columns].
+    """
     found, known = oof.copy(), np.zeros(len(oof), dtype=bool)
-    for fold in np.unique(tables.fold):
-        own, others = tables.held_out(fold), tables.trained_on(fold)
-        if others.any():
-            memory = memory_of(competition).fit(tables.train[others], tables.target[others])
-            found[own], known[own] = memory.apply(tables.train[own], oof[own])
+    scored = tables.scored
+    for fold in np.unique(scored.fold):
+        own, others = scored.held_out(fold), tables.trained_on(fold)
+        memory = memory_of(competition).fit(tables.train[others], tables.target[others])
+        found[own], known[own] = memory.apply(scored.train[own], oof[own])
     return found, known
 
 

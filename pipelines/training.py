@@ -20,11 +20,10 @@ from pipelines.params import params_of
 from pipelines.progress import progress
 from pipelines.running import RunningRun
 from pipelines.runs import NOTE, FinishedRun
-from pipelines.scoring import score_metrics, tuned
+from pipelines.scoring import blend_of, score_metrics, tuned
 from pipelines.stages import BLEND, Ingested, Trained
 from pipelines.tracking import Tracker
 from pipelines.workshop import KeptWorkshop
-from submissions.blend import blend
 
 
 def train_anew(
@@ -84,7 +83,7 @@ def blend_anew(job: Job, trained: Sequence[Trained], key: str, tracker: Tracker)
     tests = [artifacts.read_test_predictions(run.artifacts, schema) for run in runs]
     tables = ingested.tables.scored
     hashes = [run.tags["fold_hash"] for run in runs]
-    found = blend(oof, tables.target, tables.fold, hashes, competition.metric, job.seed, schema.target.has_temperature)
+    found = blend_of(competition, tables, oof, hashes, job.seed)
     shares = {
         each.model: {"weight": float(weight), "run": each.run.id, "key": each.key}
         for each, weight in zip(trained, found.weights, strict=True)
@@ -102,7 +101,7 @@ def blend_anew(job: Job, trained: Sequence[Trained], key: str, tracker: Tracker)
     params |= {f"weight/{model}": f"{share['weight']:.4f}" for model, share in shares.items()}
     params["temperature"] = f"{found.temperature:.4f}"
     with tracker.run(ingested.label, f"{BLEND}-{key[:8]}", tags, params) as running:
-        running.log(score_metrics(competition, tables, found.oof))
+        running.log(score_metrics(competition, ingested.tables, found.oof))
         with scratch() as folder:
             test = found.apply([predictions for _, predictions in tests])
             artifact_writing.write_predictions(folder, competition, tables, found.oof, test)

@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from data.errors import UsageError
 from data.metrics import LOG_LOSS, Metric
+from data.splits import may_teach
 
 CLIMBS = 10  # each over half of the rows
 STEPS = 25  # of a climb; each adds one model
@@ -23,7 +24,7 @@ class Blend:
 
     weights: np.ndarray  # float [models], summing to 1
     temperature: float  # of the mean: its logarithms are divided by it
-    oof: np.ndarray  # float32 [rows, classes]; the rows of a fold by the weights that the other folds chose
+    oof: np.ndarray  # float32 [rows, classes]; the rows of a fold by weights that these rows did not choose
     score: float  # of oof
 
     def apply(self, predictions: Sequence[np.ndarray]) -> np.ndarray:
@@ -39,6 +40,7 @@ def blend(
     metric: Metric,
     seed: int = 0,
     temper: bool = True,
+    forward: bool = False,
 ) -> Blend:
     """Weights models by their out-of-fold predictions, and scores that by nested folds.
 
@@ -56,6 +58,7 @@ def blend(
         metric: what is climbed.
         seed: of the draws.
         temper: whether the predictions are of classes, and so have a temperature.
+        forward: see `data.splits.may_teach`; the first fold in time takes the mean of all models.
 
     Raises:
         UsageError: the models were not validated on the same folds.
@@ -65,8 +68,10 @@ def blend(
     stacked = np.stack(predictions).astype(np.float64)  # [models, rows, classes]
     oof = np.empty(stacked.shape[1:], dtype=np.float32)
     for number in np.unique(fold):
-        own = fold == number
-        weights, temperature = _fit(stacked[:, ~own], target[~own], metric, seed, temper)
+        own, others = fold == number, may_teach(fold, number, forward)
+        weights, temperature = np.full(len(stacked), 1 / len(stacked)), 1.0
+        if others.any():
+            weights, temperature = _fit(stacked[:, others], target[others], metric, seed, temper)
         oof[own] = tempered(_mean(stacked[:, own], weights), temperature)
     weights, temperature = _fit(stacked, target, metric, seed, temper)
     return Blend(weights=weights, temperature=temperature, oof=oof, score=metric.score(target, oof))

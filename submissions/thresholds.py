@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.metrics import HALF, LEAST_PROBABILITY, Metric
+from data.splits import may_teach
 from data.targets import Classes, Flags, Target
 
 ROUNDS = 3  # over all values
@@ -89,11 +90,11 @@ class Rule(ABC):
             fold: int8 [rows].
             predictions: see `fit`.
             metric: see there.
-            forward: whether the folds are in time: then those before choose, and for the first nothing is tuned.
+            forward: see `data.splits.may_teach`; for the first fold in time nothing is tuned.
         """
         found = np.empty(predictions.shape, dtype=np.float32)
         for number in np.unique(fold):
-            own, others = fold == number, fold < number if forward else fold != number
+            own, others = fold == number, may_teach(fold, number, forward)
             values = self.start(predictions.shape[1])
             if others.any():
                 values = self.fit(target[others], predictions[others], metric)

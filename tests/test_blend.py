@@ -35,6 +35,15 @@ def test_models_that_err_apart_are_better_together():
     np.testing.assert_allclose(found.apply(predictions).sum(axis=1), 1, rtol=1e-5)
 
 
+def test_folds_in_time_are_weighed_by_those_before_them():
+    predictions, target, fold = views(3)
+    turned = np.where(fold >= 2, (target + 1) % CLASSES, target)
+    before, after = (blended(predictions, each, fold, forward=True) for each in (target, turned))
+    assert before.oof[fold <= 2].tobytes() == after.oof[fold <= 2].tobytes()
+    assert (before.oof[fold == 3] != after.oof[fold == 3]).any()
+    np.testing.assert_allclose(before.oof[fold == 0], np.mean(predictions, axis=0)[fold == 0], rtol=1e-5)
+
+
 @pytest.mark.parametrize("metric", [LOG_LOSS, ACCURACY])
 def test_a_model_that_knows_nothing_gets_next_to_no_weight(metric):
     predictions, target, fold = views(2, noise=0.7)

@@ -11,6 +11,7 @@ import torch
 from data.datasets import Fold, TabularDataset
 from data.errors import UsageError
 from data.metrics import ACCURACY, DIVERGENCE, LOG_LOSS, RMSE, ROC_AUC
+from data.splits import Split
 from models import training
 from models.config import Loss, Optimizer, Schedule, outputs_of
 from models.crossfit import crossfit
@@ -250,6 +251,21 @@ def test_the_test_prediction_is_the_mean_of_all_networks():
     folds, config = folds_of(), replace(CONFIG, epochs=2)
     fit = crossfit(folds, None, config, 2, ACCURACY)
     np.testing.assert_allclose(fit.test, shares_of(fit.weights, config, folds, "test").mean(axis=(0, 1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("refit", [0, 2])
+def test_in_time_new_rows_are_answered_by_networks_that_saw_what_is_nearest(refit):
+    folds, config = folds_of(rows=90, noise=2.0), replace(CONFIG, epochs=3, refit=refit)
+    split = Split(folds=3, time="when")
+    fit = crossfit(folds, whole_of(folds), config, 2, ACCURACY, split=split)
+    if refit:
+        own = shares_of(fit.refit_weights, replace(config, members=refit), [whole_of(folds)], "test")
+        assert list(fit.answering) == []
+    else:
+        own = shares_of(fit.weights, config, folds, "test")[2:]
+        assert list(fit.answering) == [2]
+    np.testing.assert_allclose(fit.test, own.mean(axis=(0, 1)), atol=1e-6)
+    assert fit.oof.tobytes() == crossfit(folds, None, config, 2, ACCURACY).oof.tobytes()
 
 
 def test_networks_on_all_rows_train_as_long_as_the_folds_chose():

@@ -80,6 +80,8 @@ def test_flags_are_several_columns(names):
 
 
 FILE = """
+from dataclasses import replace
+
 from pandera.pandas import Check, Column, DataFrameSchema
 
 from data import metrics
@@ -112,7 +114,7 @@ COMPETITION = Competition(
     split={split},
     metric={metric},
     recipe=tabular(numbers=["area", "rooms", "day"], counts=["age"]),
-    candidates={{"mlp": Candidate(config=MLP), "wide": Candidate(config=MLP)}},
+    candidates={{"mlp": Candidate(config=MLP), "wide": Candidate(config=replace(MLP, refit=0))}},
     blend=("mlp", "wide"),
     layout={layout},
     thresholds={thresholds},

@@ -77,6 +77,18 @@ def test_a_fold_remembers_only_what_the_others_hold(told_twice):
     assert test[0].tolist() == pytest.approx([2.2 / 5, 0.04, 0.04, 0.04, 2.2 / 5])
 
 
+def test_rows_before_the_first_fold_in_time_are_remembered(told_twice):
+    tables, first, (own, other, _) = told_twice
+    fold = np.where(np.arange(len(tables.fold)) == first, -1, 1).astype(np.int8)
+    fold[own] = 0
+    tables = replace(tables, fold=fold, forward=True)
+    scored = np.flatnonzero(fold >= 0)
+    found, known = remembered_oof(find("rotten_tomatoes"), tables, np.full((len(scored), 5), 0.2))
+    assert len(found) == len(scored)
+    assert known[scored.tolist().index(own)]  # by the row that no fold holds out
+    assert known[scored.tolist().index(other)]
+
+
 def test_both_scores_are_told(told_twice):
     tables, *_ = told_twice
     competition = find("rotten_tomatoes")
