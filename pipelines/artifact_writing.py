@@ -18,10 +18,17 @@ from pipelines import report
 from pipelines.artifacts import FOLDS, OOF_PREDICTIONS, TEST_PREDICTIONS
 from pipelines.competition import Competition
 from pipelines.keys import settings
-from pipelines.scoring import decided_oof
 
 
-def write(folder: Path, competition: Competition, tables: Tables, config: Config, fit: CrossFit, layers: str) -> None:
+def write(
+    folder: Path,
+    competition: Competition,
+    tables: Tables,
+    config: Config,
+    fit: CrossFit,
+    decided: np.ndarray,
+    layers: str,
+) -> None:
     """Writes all files of a training but its model.
 
     Args:
@@ -30,10 +37,11 @@ def write(folder: Path, competition: Competition, tables: Tables, config: Config
         tables: what was trained on.
         config: how.
         fit: what came out.
+        decided: see `decided_oof`.
         layers: the summary of the networks.
     """
     metric = competition.metric
-    write_predictions(folder, competition, tables, fit.oof, fit.test)
+    write_predictions(folder, competition, tables, fit.oof, fit.test, decided)
     (folder / "config.json").write_text(json.dumps(settings(config), indent=2) + "\n")
     (folder / "network.txt").write_text(layers + "\n")
     curves = report.learning_curves(fit.history, fit.fold_epochs, metric, config.monitor or metric)
@@ -41,9 +49,12 @@ def write(folder: Path, competition: Competition, tables: Tables, config: Config
 
 
 def write_predictions(
-    folder: Path, competition: Competition, tables: Tables, oof: np.ndarray, test: np.ndarray
+    folder: Path, competition: Competition, tables: Tables, oof: np.ndarray, test: np.ndarray, decided: np.ndarray
 ) -> None:
-    """Writes the predictions, float [rows, columns], of all scored train rows and all test rows, and their figures."""
+    """Writes the predictions, float [rows, columns], of all scored train rows and all test rows, and their figures.
+
+    Those show what was `decided` of the train rows, see `decided_oof`.
+    """
     tables = tables.scored
     schema, group = competition.schema, competition.split.group
     folds = pd.DataFrame({schema.id: tables.train[schema.id], "fold": tables.fold})
@@ -52,7 +63,6 @@ def write_predictions(
         fold=tables.fold, **schema.target.written(tables.target)
     ).to_parquet(folder / OOF_PREDICTIONS, index=False)
     _predictions(tables.test[schema.id], test, schema).to_parquet(folder / TEST_PREDICTIONS, index=False)
-    decided = decided_oof(competition, tables.target, tables.fold, oof)
     for name, figure in _figures(tables.target, oof, decided, schema.target).items():
         report.write_png(figure, folder / f"{name}.png")
     column = competition.recipe.text

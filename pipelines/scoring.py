@@ -13,19 +13,19 @@ from submissions.blend import Blend, blend
 from submissions.paired import standard_error
 
 
-def score_metrics(competition: Competition, every: Tables, oof: np.ndarray) -> dict[str, float]:
+def score_metrics(competition: Competition, every: Tables, oof: np.ndarray, decided: np.ndarray) -> dict[str, float]:
     """The scores as they are logged.
 
     Args:
         competition: names the metric.
         every: all rows, with their target and folds.
         oof: float [scored rows, columns].
+        decided: see `decided_oof`.
     """
     tables = every.scored
     metric, target, fold = competition.metric, tables.target, tables.fold
     usual, raw = competition.schema.target.usual, metric.score(target, oof)
-    usual_score = usual.score(target, oof)
-    oof = decided_oof(competition, target, fold, oof)
+    usual_score, oof = usual.score(target, oof), decided
     by_fold = [metric.score(target[fold == number], oof[fold == number]) for number in range(competition.split.folds)]
     found = {
         "cv_score": metric.score(target, oof),

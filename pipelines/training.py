@@ -20,7 +20,7 @@ from pipelines.params import params_of
 from pipelines.progress import progress
 from pipelines.running import RunningRun
 from pipelines.runs import NOTE, FinishedRun
-from pipelines.scoring import blend_of, score_metrics, tuned
+from pipelines.scoring import blend_of, decided_oof, score_metrics, tuned
 from pipelines.stages import BLEND, Ingested, Trained
 from pipelines.tracking import Tracker
 from pipelines.workshop import KeptWorkshop
@@ -56,9 +56,10 @@ def train_anew(
         with progress(f"{job.name} {model}", competition.metric, config.epochs) as show:
             watch = _watch(show, running, competition.metric.name, config)
             fit = fitting.fit(competition, encoded, config, seed=job.seed, device=device, watch=watch, keep=checkpoint)
-        running.log({**score_metrics(competition, found, fit.oof), "train_seconds": checkpoint.seconds})
+        decided = decided_oof(competition, found.scored.target, found.scored.fold, fit.oof)
+        running.log({**score_metrics(competition, found, fit.oof, decided), "train_seconds": checkpoint.seconds})
         with scratch() as folder:
-            artifact_writing.write(folder, competition, found, config, fit, layers)
+            artifact_writing.write(folder, competition, found, config, fit, decided, layers)
             card_kept.copy(job.name, competition, found, job.home.cache, folder)
             with scratch() as made, pipeline.unkept_told(model):
                 pipeline.write(made / "pipeline", job.name, model, competition, found, encoded, config, fit)
@@ -101,10 +102,11 @@ def blend_anew(job: Job, trained: Sequence[Trained], key: str, tracker: Tracker)
     params |= {f"weight/{model}": f"{share['weight']:.4f}" for model, share in shares.items()}
     params["temperature"] = f"{found.temperature:.4f}"
     with tracker.run(ingested.label, f"{BLEND}-{key[:8]}", tags, params) as running:
-        running.log(score_metrics(competition, ingested.tables, found.oof))
+        decided = decided_oof(competition, tables.target, tables.fold, found.oof)
+        running.log(score_metrics(competition, ingested.tables, found.oof, decided))
         with scratch() as folder:
             test = found.apply([predictions for _, predictions in tests])
-            artifact_writing.write_predictions(folder, competition, tables, found.oof, test)
+            artifact_writing.write_predictions(folder, competition, tables, found.oof, test, decided)
             told = {"temperature": found.temperature, "models": shares}
             (folder / "blend.json").write_text(json.dumps(told, indent=2) + "\n")
             weighed = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.metrics import HALF, LEAST_PROBABILITY, Metric
+from data.metrics import HALF, LEAST_PROBABILITY, CountScores, Metric, confusion
 from data.splits import may_teach
 from data.targets import Classes, Flags, Target
 
@@ -56,6 +56,18 @@ class Rule(ABC):
     def decide(self, predictions: np.ndarray, values: np.ndarray) -> np.ndarray:
         """The labels as predictions that are sure of them, float32 [rows, outputs]: 1 for what is said, else 0."""
 
+    @abstractmethod
+    def turns(self, predictions: np.ndarray, values: np.ndarray, number: int) -> Turns:
+        """How labels turn as one of the values rises."""
+
+    @abstractmethod
+    def counted(self, metric: Metric) -> CountScores | None:
+        """How a metric's score follows from counts of the labels that turn; None: it does not tell."""
+
+    def truth(self, target: np.ndarray, number: int) -> np.ndarray:  # noqa: ARG002  # classes are as they are
+        """What the labels that turn are to be, int64 [rows]."""
+        return target
+
     def fit(self, target: np.ndarray, predictions: np.ndarray, metric: Metric) -> np.ndarray:
         """The values that score best, one after another set to the middle of the best of those that are tried.
 
@@ -65,20 +77,37 @@ class Rule(ABC):
             metric: what is to be best.
         """
         values = self.start(predictions.shape[1])
-        best = metric.score(target, self.decide(predictions, values))
         for _ in range(ROUNDS):
-            before = best
+            before = values.copy()
             for number in range(len(values)):
-                others = [np.where(np.arange(len(values)) == number, each, values)
-                          for each in self.tried(values, number, predictions)]  # fmt: skip
-                scores = [metric.score(target, self.decide(predictions, each)) for each in others]
-                top = max(scores) if metric.greater_is_better else min(scores)
-                if metric.better(top, best):
-                    equal = [each for each, score in zip(others, scores, strict=True) if score == top]
-                    best, values = top, equal[len(equal) // 2]
-            if best == before:
+                tried = self.tried(values, number, predictions)
+                scores = self._scores(np.append(tried, values[number]), target, predictions, values, number, metric)
+                worst = -np.inf if metric.greater_is_better else np.inf
+                ranked = np.where(np.isnan(scores[:-1]), worst, scores[:-1])
+                top = ranked.max() if metric.greater_is_better else ranked.min()
+                if metric.better(top, scores[-1]):
+                    equal = tried[scores[:-1] == top]
+                    values[number] = equal[len(equal) // 2]
+            if (values == before).all():
                 break
         return values
+
+    def _scores(
+        self,
+        tried: np.ndarray,
+        target: np.ndarray,
+        predictions: np.ndarray,
+        values: np.ndarray,
+        number: int,
+        metric: Metric,
+    ) -> np.ndarray:
+        """The score with each of some numbers in the place of one value, float64 [tried]."""
+        of_counts = self.counted(metric)
+        if of_counts is not None:
+            return of_counts(self.turns(predictions, values, number).counts(tried, self.truth(target, number)))
+        others = np.repeat(values[None], len(tried), axis=0)
+        others[:, number] = tried
+        return np.array([metric.score(target, self.decide(predictions, each)) for each in others])
 
     def nested(
         self, target: np.ndarray, fold: np.ndarray, predictions: np.ndarray, metric: Metric, forward: bool = False
@@ -102,6 +131,31 @@ class Rule(ABC):
         return found
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Turns:
+    """Each row's label as a function of one value: one label up to a number of the row's, another beyond it."""
+
+    at: np.ndarray  # float64 [rows]
+    below: np.ndarray  # int64 [rows]: the label where the value is at most that
+    above: np.ndarray  # int64 [rows]
+    labels: int
+
+    def counts(self, values: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """The confusion matrix of each of some values, int64 [values, true label, said label].
+
+        Counted once over the rows in the order in which they turn, and not again for each value.
+        """
+        order = np.argsort(values, kind="stable")
+        first = np.searchsorted(values[order], self.at, side="right")  # of the values, the first beyond the row's
+        size = (len(values) + 1, self.labels, self.labels)
+        came, went = (
+            np.bincount(np.ravel_multi_index((first, truth, label), size), minlength=np.prod(size)).reshape(size)
+            for label in (self.above, self.below)
+        )
+        found = confusion(truth, self.below, self.labels) + np.cumsum(came - went, axis=0)[:-1]
+        return found[np.argsort(order)]
+
+
 class Limits(Rule):
     """Of flags: the probability from which each is set."""
 
@@ -112,6 +166,19 @@ class Limits(Rule):
     def tried(self, values: np.ndarray, number: int, predictions: np.ndarray) -> np.ndarray:  # noqa: ARG002
         """See `Rule`: quantiles of the flag's predictions."""
         return _quantiles(predictions[:, number])
+
+    def turns(self, predictions: np.ndarray, values: np.ndarray, number: int) -> Turns:  # noqa: ARG002
+        """See `Rule`: the flag is no longer set."""
+        at = predictions[:, number].astype(np.float64)
+        return Turns(at=at, below=np.ones(len(at), dtype=np.int64), above=np.zeros(len(at), dtype=np.int64), labels=2)
+
+    def counted(self, metric: Metric) -> CountScores | None:
+        """See `Rule`: the mean is best where that of each flag is."""
+        return metric.of_flag
+
+    def truth(self, target: np.ndarray, number: int) -> np.ndarray:
+        """See `Rule`."""
+        return (target[:, number] > HALF).astype(np.int64)
 
     def decide(self, predictions: np.ndarray, values: np.ndarray) -> np.ndarray:
         """See `Rule`."""
@@ -129,10 +196,23 @@ class Weights(Rule):
         """See `Rule`: evenly to both sides."""
         return np.linspace(-FARTHEST, FARTHEST, TRIED)
 
+    def turns(self, predictions: np.ndarray, values: np.ndarray, number: int) -> Turns:
+        """See `Rule`: the class is said where it was another."""
+        logs = _logs(predictions) + values
+        own = logs[:, number] - values[number]
+        logs[:, number] = -np.inf
+        below = logs.argmax(axis=1)
+        at = logs.max(axis=1) - own
+        at = np.where(number < below, np.nextafter(at, -np.inf), at)  # of equals the first is said
+        return Turns(at=at, below=below, above=np.full(len(at), number), labels=predictions.shape[1])
+
+    def counted(self, metric: Metric) -> CountScores | None:
+        """See `Rule`."""
+        return metric.of_counts
+
     def decide(self, predictions: np.ndarray, values: np.ndarray) -> np.ndarray:
         """See `Rule`."""
-        logs = np.log(predictions.clip(LEAST_PROBABILITY).astype(np.float64)) + values
-        return np.eye(predictions.shape[1], dtype=np.float32)[logs.argmax(axis=1)]
+        return np.eye(predictions.shape[1], dtype=np.float32)[(_logs(predictions) + values).argmax(axis=1)]
 
 
 class Places(Rule):
@@ -150,10 +230,29 @@ class Places(Rule):
         inside = found[(found >= least) & (found <= greatest)]
         return inside if len(inside) else values[number : number + 1]
 
+    def turns(self, predictions: np.ndarray, values: np.ndarray, number: int) -> Turns:
+        """See `Rule`: the class is the one before, as long as the value is between those beside it."""
+        at = _mean_class(predictions)
+        others = np.delete(values, number)
+        above = np.searchsorted(others, at, side="right")  # as if the value were beyond the row
+        least = values[number - 1] if number else -np.inf
+        greatest = values[number + 1] if number + 1 < len(values) else np.inf
+        inside = (at >= least) & (at < greatest)
+        below = np.where(inside, number + 1, above + (above > number))
+        return Turns(at=at, below=below, above=np.where(inside, number, below), labels=predictions.shape[1])
+
+    def counted(self, metric: Metric) -> CountScores | None:
+        """See `Rule`."""
+        return metric.of_counts
+
     def decide(self, predictions: np.ndarray, values: np.ndarray) -> np.ndarray:
         """See `Rule`."""
         label = np.searchsorted(values, _mean_class(predictions), side="right")
         return np.eye(predictions.shape[1], dtype=np.float32)[label]
+
+
+def _logs(predictions: np.ndarray) -> np.ndarray:
+    return np.asarray(np.log(predictions.clip(LEAST_PROBABILITY).astype(np.float64)))
 
 
 def _mean_class(predictions: np.ndarray) -> np.ndarray:

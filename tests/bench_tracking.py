@@ -70,7 +70,7 @@ def train(case: Case) -> Figures:
 
         layers = fitting.summary(job.competition, encoded, shorter.config)
         with tempfile.TemporaryDirectory() as name:
-            artifact_writing.write(Path(name), job.competition, found, shorter.config, fit, layers)
+            artifact_writing.write(Path(name), job.competition, found, shorter.config, fit, fit.oof, layers)
             into = Path(name) / "pipeline"
             pipeline.write(into, case.name, case.model, job.competition, found, encoded, shorter.config, fit)
     assert case.way == "tracked" or "mlflow" not in sys.modules

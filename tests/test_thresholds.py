@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from data.metrics import ACCURACY, F1, F1_MACRO, KAPPA
+from data.metrics import ACCURACY, F1, F1_MACRO, KAPPA, confusion
 from data.targets import Classes, Flags, Number
-from submissions.thresholds import Thresholds
+from submissions.thresholds import Limits, Thresholds
 
 TWO, GRADES, MOODS = Classes("y", (0, 1)), Classes("grade", (0, 1, 2, 3)), Flags(("glad", "sad"))
 
@@ -82,6 +85,67 @@ def test_folds_in_time_are_decided_by_those_before_them():
     assert (found == changed).all()  # the last fold's labels choose nothing
     assert (found[fold == 0] == rule.decide(shares[fold == 0], rule.start(2))).all()
     assert found[fold == 1, 1].sum() > 0
+
+
+RULES = {
+    "classes": Thresholds().rule(Classes("y", (0, 1, 2, 3))),
+    "grades": Thresholds(ordered=True).rule(GRADES),
+    "flags": Thresholds().rule(Flags(("a", "b", "c", "d"))),
+}
+
+
+@pytest.mark.parametrize("kind", RULES)
+@pytest.mark.parametrize("seed", range(5))
+def test_counting_the_rows_in_the_order_of_their_turns_is_deciding_each_anew(kind, seed):
+    rule, generator = RULES[kind], np.random.default_rng(seed)
+    shares = generator.dirichlet(np.ones(4), size=80).round(1)  # many are equal
+    target = generator.integers(4, size=80)
+    if kind == "flags":
+        target = (generator.random(shares.shape) < shares).astype(np.float32)
+    values = rule.start(4)
+    for number in range(len(values)):
+        tried = rule.tried(values, number, shares)
+        truth = rule.truth(target, number)
+        counts = rule.turns(shares, values, number).counts(tried, truth)
+        for value, found in zip(tried, counts, strict=True):
+            values[number] = value
+            decided = rule.decide(shares, values)
+            said = decided[:, number].astype(int) if kind == "flags" else decided.argmax(axis=1)
+            assert found.tolist() == confusion(truth, said, len(found)).tolist()
+        values[number] = tried[len(tried) // 2]  # the others lie elsewhere, too
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_a_metric_of_ones_own_is_tuned_as_ours(kind):
+    rule, generator = RULES[kind], np.random.default_rng(0)
+    shares = generator.dirichlet(np.ones(4), size=300)
+    true = shares * [1, 2, 3, 4]
+    target = (true.cumsum(axis=1) / true.sum(axis=1, keepdims=True) < generator.random((300, 1))).sum(axis=1)
+    if kind == "flags":
+        target = (generator.random(shares.shape) < shares).astype(np.float32)
+    own = replace(F1_MACRO, name="mine", of_counts=None, of_flag=None)
+    ours, theirs = (rule.decide(shares, rule.fit(target, shares, metric)) for metric in (F1_MACRO, own))
+    assert F1_MACRO.score(target, ours) == pytest.approx(F1_MACRO.score(target, theirs), abs=0.01)
+    assert F1_MACRO.score(target, ours) > F1_MACRO.score(target, rule.decide(shares, rule.start(4)))
+
+
+@pytest.mark.parametrize("metric", [F1_MACRO, ACCURACY, KAPPA])
+def test_a_score_follows_from_counts(metric):
+    generator = np.random.default_rng(0)
+    assert metric.of_counts is not None
+    for said in (generator.integers(4, size=50), np.zeros(50, dtype=int)):
+        target = generator.integers(3, size=50)  # nothing is of the last class
+        counts = confusion(target, said, 4)
+        assert metric.of_counts(counts) == pytest.approx(metric.score(target, np.eye(4)[said]))
+
+
+def test_many_flags_of_many_rows_take_seconds():
+    generator = np.random.default_rng(0)
+    shares = generator.beta(1, 6, size=(50_000, 20))
+    target = (generator.random(shares.shape) < shares).astype(np.float32)
+    started = time.monotonic()
+    Limits().fit(target, shares, F1_MACRO)
+    assert time.monotonic() - started < 20
 
 
 def test_a_target_without_labels_is_refused():

@@ -93,10 +93,10 @@ def test_both_scores_are_told(told_twice):
     tables, *_ = told_twice
     competition = find("rotten_tomatoes")
     oof = np.random.default_rng(0).dirichlet(np.ones(5), size=len(tables.target))
-    found = score_metrics(competition, tables, oof)
+    found = score_metrics(competition, tables, oof, oof)
     remembered, known = remembered_oof(competition, tables, oof)
     assert found["cv_score"] == ACCURACY.score(tables.target, oof)
     assert found["cv_score_verbatim"] == ACCURACY.score(tables.target, remembered) != found["cv_score"]
     assert found["verbatim/train_rows"] == known.sum() >= 4
     assert found["verbatim/test_rows"] >= 1
-    assert "cv_score_verbatim" not in score_metrics(replace(competition, verbatim=False), tables, oof)
+    assert "cv_score_verbatim" not in score_metrics(replace(competition, verbatim=False), tables, oof, oof)
