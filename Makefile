@@ -16,11 +16,17 @@ PEERS := $(shell cmp -s tests/bench_requirements.txt .venv-bench/bench_requireme
 PODIUM := .venv/bin/python -m pipelines
 COMPETITIONS := $(basename $(notdir $(filter-out %/__init__.py,$(wildcard pipelines/competitions/*.py))))
 
-# Variables of the command line, passed on where they are set; STORAGE and KAGGLE_ARCHIVES go through the environment.
-SEARCH = $(if $(TRIALS),--trials $(TRIALS)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(WORKERS),--workers $(WORKERS)) \
-	$(if $(BACKEND),--backend $(BACKEND)) $(if $(ADDRESS),--address $(ADDRESS))
-OF = $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
-NEEDS_C = $(if $(C),,$(error say which competition: make $@ C=titanic))
+# What stands on the command line goes through the environment as it is written, so that neither make nor a shell reads
+# it; ARGS alone are words of the shell. STORAGE and KAGGLE_ARCHIVES are read from there by the programs themselves.
+SAID := A ADDRESS B BACKEND C DEVICE EXTRAS FILE MESSAGE MINUTES MODEL NAME OVER PORT RUN SEED TRIALS WORKERS
+$(foreach name,$(SAID),$(eval export PODIUM_$(name) = $$(value $(name))))
+unexport $(SAID)
+is = $(if $(value $1),"$$PODIUM_$1")
+of = $(if $(value $1),--$2 "$$PODIUM_$1")
+SEARCH = $(call of,TRIALS,trials) $(call of,MINUTES,minutes) $(call of,WORKERS,workers) $(call of,BACKEND,backend) \
+	$(call of,ADDRESS,address)
+OF = $(call of,MODEL,model) $(call of,SEED,seed) $(call of,DEVICE,device) $(ARGS)
+NEEDS_C = $(if $(value C),,$(error say which competition: make $@ C=titanic))
 
 .PHONY: help all new ingest card train tune adopt ablate extras submit check fetch send scores repeat leaks leaderboard compare reproduce sync summary serve notebook ui bench test test-slow lint clean $(COMPETITIONS)
 
@@ -35,73 +41,71 @@ $(COMPETITIONS): $(STAMP)
 
 all: $(COMPETITIONS)  ## every competition, one after another
 
-new: export PODIUM_NAME = $(value NAME)
 new: $(STAMP)  ## write the declaration of a competition from its CSV files: NAME=spaceship-titanic
-	@$(if $(NAME),,$(error say which: make $@ NAME=spaceship-titanic))$(PODIUM) new "$$PODIUM_NAME" $(ARGS)
+	@$(if $(value NAME),,$(error say which: make $@ NAME=spaceship-titanic))$(PODIUM) new "$$PODIUM_NAME" $(ARGS)
 
 ingest: $(STAMP)  ## read, check and fold the raw files of C
-	@$(NEEDS_C)$(PODIUM) ingest $(C) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) ingest $(call is,C) $(ARGS)
 
 card: $(STAMP)  ## tell what to know of the rows of C: target, missing cells, train against test, repeats, leaks
-	@$(NEEDS_C)$(PODIUM) card $(C) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) card $(call is,C) $(ARGS)
 
 train: $(STAMP)  ## train a model of C, unless that was done before
-	@$(NEEDS_C)$(PODIUM) train $(C) $(OF)
+	@$(NEEDS_C)$(PODIUM) train $(call is,C) $(OF)
 
 tune: $(STAMP)  ## search the space of a model of C: TRIALS=50 or MINUTES=10, WORKERS=2
-	@$(NEEDS_C)$(PODIUM) tune $(C) $(SEARCH) $(OF)
+	@$(NEEDS_C)$(PODIUM) tune $(call is,C) $(SEARCH) $(OF)
 
 adopt: $(STAMP)  ## print the best settings of a model of C as Python, to be declared
-	@$(NEEDS_C)$(PODIUM) adopt $(C) $(if $(MODEL),--model $(MODEL)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) adopt $(call is,C) $(call of,MODEL,model) $(call of,SEED,seed) $(ARGS)
 
 ablate: $(STAMP)  ## compare all values of one setting of C: OVER=optimizer
-	@$(NEEDS_C)$(if $(OVER),,$(error say which setting: make $@ C=$(C) OVER=optimizer))$(PODIUM) ablate $(C) --over $(OVER) $(OF)
+	@$(NEEDS_C)$(if $(value OVER),,$(error say which setting: make $@ C=titanic OVER=optimizer))$(PODIUM) ablate $(call is,C) --over "$$PODIUM_OVER" $(OF)
 
 submit: $(STAMP)  ## write the submission of C
-	@$(NEEDS_C)$(PODIUM) submit $(C) $(OF)
+	@$(NEEDS_C)$(PODIUM) submit $(call is,C) $(OF)
 
 check: $(STAMP)  ## list every fault in the raw files of C, or in a submission: FILE=my.csv
-	@$(NEEDS_C)$(PODIUM) check $(C) $(FILE) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) check $(call is,C) $(call is,FILE) $(ARGS)
 
 fetch: $(STAMP)  ## download the raw files of C from Kaggle, anew
-	@$(NEEDS_C)$(PODIUM) fetch $(C)
+	@$(NEEDS_C)$(PODIUM) fetch $(call is,C)
 
-send: export PODIUM_MESSAGE = $(value MESSAGE)
 send: $(STAMP)  ## show what would go to Kaggle; SEND=yes sends it, MESSAGE="..."; without C what waits
-	@$(PODIUM) send $(C) $(if $(RUN),--run $(RUN)) $(if $(PODIUM_MESSAGE),--message "$$PODIUM_MESSAGE") $(if $(filter yes YES Yes y 1,$(SEND)),--yes) $(ARGS)
+	@$(PODIUM) send $(call is,C) $(call of,RUN,run) $(call of,MESSAGE,message) $(if $(filter yes YES Yes y 1,$(value SEND)),--yes) $(ARGS)
 
 scores: $(STAMP)  ## list the submissions of C with their scores, beside the runs'
-	@$(NEEDS_C)$(PODIUM) scores $(C)
+	@$(NEEDS_C)$(PODIUM) scores $(call is,C)
 
 repeat: $(STAMP)  ## cross-validate C over ten other splits: is a score luck?
-	@$(NEEDS_C)$(PODIUM) repeat $(C) $(OF)
+	@$(NEEDS_C)$(PODIUM) repeat $(call is,C) $(OF)
 
 leaks: $(STAMP)  ## measure how much folds that tear the kin of C apart would flatter
-	@$(NEEDS_C)$(PODIUM) leaks $(C) $(if $(MODEL),--model $(MODEL)) $(if $(DEVICE),--device $(DEVICE)) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) leaks $(call is,C) $(call of,MODEL,model) $(call of,DEVICE,device) $(ARGS)
 
 leaderboard: $(STAMP)  ## rank all finished runs, of C or of all; ARGS="--html board.html"
-	@$(PODIUM) leaderboard $(C) $(ARGS)
+	@$(PODIUM) leaderboard $(call is,C) $(ARGS)
 
 compare: $(STAMP)  ## is run B better than run A, or lucky? A=<run> B=<run>
-	@$(if $(and $(A),$(B)),,$(error say which runs: make $@ A=titanic/mlp_wide B=titanic/mlp))$(PODIUM) compare $(A) $(B) $(ARGS)
+	@$(if $(and $(value A),$(value B)),,$(error say which runs: make $@ A=titanic/mlp_wide B=titanic/mlp))$(PODIUM) compare "$$PODIUM_A" "$$PODIUM_B" $(ARGS)
 
 reproduce: $(STAMP)  ## train an old run again and compare: RUN=<run>
-	@$(if $(RUN),,$(error say which run: make $@ RUN=titanic/mlp))$(PODIUM) reproduce $(RUN) $(ARGS)
+	@$(if $(value RUN),,$(error say which run: make $@ RUN=titanic/mlp))$(PODIUM) reproduce "$$PODIUM_RUN" $(ARGS)
 
 sync: $(STAMP)  ## send the runs that a server lacks: MLFLOW_TRACKING_URI=http://host:5000
 	@$(PODIUM) sync
 
 summary: $(STAMP)  ## print the layers of a model of C, their shapes and parameters
-	@$(NEEDS_C)$(PODIUM) summary $(C) $(if $(MODEL),--model $(MODEL)) $(ARGS)
+	@$(NEEDS_C)$(PODIUM) summary $(call is,C) $(call of,MODEL,model) $(ARGS)
 
 serve: $(STAMP)  ## answer requests with predictions of the best run of C, on 127.0.0.1; RUN=<run> of another
-	@$(NEEDS_C)$(PODIUM) serve $(C) $(if $(RUN),--run $(RUN)) $(if $(PORT),--port $(PORT))
+	@$(NEEDS_C)$(PODIUM) serve $(call is,C) $(call of,RUN,run) $(call of,PORT,port)
 
 notebook: $(STAMP)  ## write a notebook for Kaggle, with what it needs, of the best run of C; RUN=<run> of another
-	@$(NEEDS_C)$(PODIUM) notebook $(C) $(if $(RUN),--run $(RUN))
+	@$(NEEDS_C)$(PODIUM) notebook $(call is,C) $(call of,RUN,run)
 
 ui: $(STAMP)  ## compare the runs in MLflow's pages, on 127.0.0.1
-	@$(PODIUM) ui $(if $(PORT),--port $(PORT))
+	@$(PODIUM) ui $(call of,PORT,port)
 
 bench: $(STAMP) $(PEERS)  ## measure the training beside its peers, and write docs/benchmarks.md
 	@.venv/bin/python -m tests.bench $(ARGS)
@@ -116,7 +120,7 @@ lint: $(ABSENT)  ## check style, types and the import rule
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports
 
 extras: $(STAMP)  ## install what clusters need: EXTRAS=postgres,ray,dask
-	@$(if $(EXTRAS),,$(error say which: make $@ EXTRAS=postgres,ray,dask)).venv/bin/python -m pipelines.environment .venv --extras $(EXTRAS)
+	@$(if $(value EXTRAS),,$(error say which: make $@ EXTRAS=postgres,ray,dask)).venv/bin/python -m pipelines.environment .venv --extras "$$PODIUM_EXTRAS"
 
 clean:  ## remove the cached tables and the synthetic twins; runs and submissions stay
 	@find data/cache data/synthetic -mindepth 1 -maxdepth 1 -type d -exec rm -r {} +

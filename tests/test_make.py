@@ -89,14 +89,31 @@ def test_each_command_installs_what_it_runs_on_and_nothing_else(copy):
 
 
 def test_variables_reach_the_command(copy):
-    line = make(copy, "-n", "train", "C=otto", "MODEL=mlp", "SEED=3", "DEVICE=cpu", "ARGS=--again").stdout.strip()
-    assert line.endswith("-m pipelines train otto --model mlp --seed 3 --device cpu --again")
+    given = ("C=otto", "MODEL=mlp", "SEED=3", "DEVICE=cpu", "ARGS=--again --debug")
+    told = make(copy, "-s", "train", *given, "PODIUM=printf '<%s>'").stdout
+    assert told == "<train><otto><--model><mlp><--seed><3><--device><cpu><--again><--debug>"
 
 
 def test_a_message_reaches_the_command_as_it_stands():
     message = 'cost $5 `id -u` "quoted"; echo \\'
     told = make(REPOSITORY, "send", "C=titanic", f"MESSAGE={message}", "PODIUM=printf '<%s>'", "SEND=YES").stdout
     assert told == f"<send><titanic><--message><{message}><--yes>"
+
+
+@pytest.mark.parametrize(
+    "value", ["a b.csv", "; touch x", "$(touch x)", "$$(touch x)", "$(shell touch x)", "`touch x`"]
+)
+@pytest.mark.parametrize("target", ["check", "train", "reproduce", "send", "ablate", "titanic"])
+def test_no_variable_is_read_by_a_shell_or_split(tmp_path, target, value):
+    (tmp_path / "pipelines" / "competitions").mkdir(parents=True)
+    (tmp_path / "pipelines" / "competitions" / "titanic.py").touch()
+    names = ("C", "FILE", "MODEL", "RUN", "SEED", "OVER", "TRIALS", "BACKEND", "DEVICE")
+    command = ["-f", str(REPOSITORY / "Makefile"), "-C", str(tmp_path), target, "PODIUM=printf '<%s>'", "STAMP="]
+    told = make(tmp_path, "-s", *command, *(f"{name}={value}" for name in names)).stdout
+    found = re.findall(r"<(.*?)>", told)
+    assert value in found
+    assert all(each == value or re.fullmatch(r"[a-z-]+", each) for each in found)
+    assert not (tmp_path / "x").exists()
 
 
 def test_what_is_missing_is_said_in_a_line(copy):
