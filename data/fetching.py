@@ -8,7 +8,7 @@ from pathlib import Path
 
 from data.archives import read_whole
 from data.errors import BadDataError, Fault, StorageError
-from data.files import remove
+from data.files import remove, settle
 from data.kaggle import Account
 from data.refusals import SITE
 from data.schema import Schema
@@ -58,6 +58,7 @@ def fetch(slug: str, schema: Schema, folder: Path, tell: Callable[[str], None]) 
         if faults:
             raise BadDataError(faults)
         place = folder / archive.name
+        settle(archive)
         archive.replace(place)
         remove(unfinished)
         _set_aside([folder / each for name in wanted for each in (name, f"{name}.zip")], tell)

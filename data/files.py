@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 PART = ".part"
@@ -17,13 +20,15 @@ def beside(path: Path, overwrite: bool = True) -> Iterator[Path]:
 
     A process that is killed leaves `path` as it was; what it left beside goes when the next one writes there. A folder
     that somebody else put at `path` meanwhile stays, and ours is dropped; a file is replaced unless `overwrite` is off.
+    What is renamed lies on the disk, so that a power cut leaves no empty file either.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
-    part = path.parent / f".{path.name}.{os.getpid()}{PART}"
+    part = path.parent / f".{path.name}.{_machine()}.{os.getpid()}{PART}"
     remove(part)  # a dead process may have had our number
     try:
         yield part
+        settle(part)
         if part.is_dir():
             _move(part, path)
         elif overwrite:
@@ -43,9 +48,26 @@ def _move(folder: Path, path: Path) -> None:
             raise
 
 
+def settle(path: Path) -> None:
+    """Waits until a file, or all files of a folder, lie on the disk."""
+    for each in path.rglob("*") if path.is_dir() else [path]:
+        if each.is_file():
+            with each.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+@cache
+def _machine() -> str:
+    """A name of this machine, the same after a start, and as good as no other's: folders may be shared."""
+    marks = socket.gethostname()
+    with suppress(OSError):
+        marks += Path("/etc/machine-id").read_text()
+    return hashlib.sha256(marks.encode()).hexdigest()[:12]
+
+
 def sweep(folder: Path) -> None:
-    """Removes what dead processes left half written in `folder`."""
-    for part in folder.glob(f".*{PART}"):
+    """Removes what dead processes of this machine left half written in `folder`."""
+    for part in folder.glob(f".*.{_machine()}.*{PART}"):
         pid = part.name.removesuffix(PART).rpartition(".")[2]
         if pid.isdigit() and not alive(int(pid)):
             remove(part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -54,11 +55,31 @@ def test_what_stands_already_can_be_kept(tmp_path):
 
 
 def test_what_dead_processes_left_is_swept_and_what_the_living_write_is_not(tmp_path):
-    dead = tmp_path / ".file.999999999.part"
-    living = tmp_path / f".file.{os.getppid()}.part"
+    with beside(tmp_path / "file") as part:
+        part.write_text("")
+    own = part.name.removesuffix(f"{os.getpid()}.part")
+    dead, living = tmp_path / f"{own}999999999.part", tmp_path / f"{own}{os.getppid()}.part"
+    others = tmp_path / ".file.0123456789ab.999999999.part"  # of another machine, where it may be alive
     dead.mkdir()
-    living.write_text("")
+    for each in (living, others):
+        each.write_text("")
     with beside(tmp_path / "other") as part:
         part.write_text("")
     assert not dead.exists()
     assert living.exists()
+    assert others.exists()
+
+
+def test_what_is_renamed_lies_on_the_disk(tmp_path, monkeypatch):
+    synced = []
+
+    def fsync(descriptor):
+        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with beside(tmp_path / "folder") as part:
+        (part / "deep").mkdir(parents=True)
+        (part / "deep" / "inside").write_text("all of it")
+    with beside(tmp_path / "file") as part:
+        part.write_text("all of it")
+    assert [path.rpartition(".part")[2] for path in synced] == ["/deep/inside", ""]
