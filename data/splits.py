@@ -88,6 +88,11 @@ class Split:
         return range(folds if refit else folds - 1, folds)
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether its seed makes other folds."""
+        return self.time is None and self.column is None
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it goes by."""
         return tuple(name for name in (self.group, self.time, self.column) if name is not None)

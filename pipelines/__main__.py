@@ -156,6 +156,8 @@ def repeat(
     job_of(name, home, seed=seeds[-1])  # refuses what is no seed
     metric, where = job.competition.metric.name, resolve(device)
     ingested, workshop = stages.ingest(job), KeptWorkshop(job.home.cache, where)
+    if not job.competition.split.is_drawn:
+        print(f"the folds are those that {job.competition.split.columns[0]} tells: a seed draws the networks alone")
     if tuned:
         for line in versus(job, ingested, seeds, where, workshop):
             print(line, flush=True)

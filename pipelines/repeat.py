@@ -31,11 +31,16 @@ def repeat(
     device: torch.device,
     workshop: Workshop,
 ) -> Iterator[CrossFit]:
-    """The cross-validation of every seed; a seed draws the folds, the weights, the batches and the dropout."""
+    """The cross-validation of every seed; a seed draws the folds, the weights, the batches and the dropout.
+
+    Folds that a column tells, or the order of times, stay as they are.
+    """
     candidate = replace(candidate, config=replace(candidate.config, refit=0))
     strata = competition.schema.target.strata(tables.target, competition.split.folds)
     for seed in seeds:
-        fold = replace(competition.split, seed=seed).assign(strata, tables.train)
+        split, fold = replace(competition.split, seed=seed), tables.fold
+        if split.is_drawn:
+            fold = split.assign(strata, tables.train)
         encoded = encode(competition, replace(tables, fold=fold), candidate, workshop)
         yield fit(competition, encoded, candidate.config, seed=seed, device=device)
 
