@@ -29,7 +29,7 @@ from pipelines.place import DEVICES, GPUS
 from pipelines.reading import connected, is_known
 from pipelines.runs import ADDRESS, DATABASE
 
-ROOMS = ("data", "features", "models", "submissions", "pipelines", "pipelines/competitions")
+ROOMS = ("data", "features", "models", "submissions", "pipelines")
 FOLDER = "answers"  # in the cache
 VARIABLES = (
     "KAGGLE_ARCHIVES",
@@ -95,7 +95,7 @@ class Command:
         try:
             if self.home.notebook_output() is not None or any(os.environ.get(each) for each in ELSEWHERE):
                 return None
-            slug = _slug(REPOSITORY / "pipelines" / "competitions" / f"{self.name}.py")
+            slug = _slug(declaration_of(self.name))
             return _digest([_code(), _machine(), _raw(self.home, self.name, slug)])
         except ODD:
             return None
@@ -164,10 +164,20 @@ def _slug(path: Path) -> str:
     raise ValueError("no slug")
 
 
+def declaration_of(name: str) -> Path:
+    """The file that declares a competition."""
+    return REPOSITORY / "pipelines" / "competitions" / f"{name}.py"
+
+
+def code_files() -> list[Path]:
+    """All files of our code."""
+    return sorted(path for room in ROOMS for path in (REPOSITORY / room).rglob("*.py"))
+
+
 def _code() -> list[object]:
     """All source, what is pinned, the Python, and the names of what is installed, which hold versions."""
-    files = sorted(path for room in ROOMS for path in (REPOSITORY / room).glob("*.py"))
-    sources = [(str(path), path.read_bytes()) for path in [*files, *sorted(REPOSITORY.glob("requirements*.txt"))]]
+    files = [*code_files(), *sorted(REPOSITORY.glob("requirements*.txt"))]
+    sources = [(str(path), path.read_bytes()) for path in files]
     places = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     installed = sorted(name for place in places for name in os.listdir(place))  # noqa: PTH208  # names are enough
     return [sources, installed, sys.version, sys.path[1:]]

@@ -12,9 +12,10 @@ from pipelines.blending import best, settings_of, train_and_blend
 from pipelines.closing import closing
 from pipelines.effort import Effort
 from pipelines.job import Job
+from pipelines.outside import reads_outside
 from pipelines.reading import open_runs
 from pipelines.stages import Trained
-from pipelines.up_to_date import Answer, Command
+from pipelines.up_to_date import Answer, Command, code_files, declaration_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,8 @@ def keep(command: Command, inputs: str, kept: str | None, job: Job, found: Finis
     """
     ingested = found.chosen.ingested
     if ingested.tables.source is Source.KAGGLE:  # the next run finds the files where this one has put them
+        return
+    if reads_outside(declaration_of(command.name), set(code_files())):
         return
     now = command.kept()
     if now is None:

@@ -18,11 +18,14 @@ from optuna.trial import create_trial
 
 from pipelines import run_command, up_to_date
 from pipelines.__main__ import cli
+from pipelines.competition import names
 from pipelines.home import REPOSITORY, STUDIES, Home
+from pipelines.outside import reads_outside
 from pipelines.runs import ADDRESS, DATABASE
 from pipelines.storage import open_storage
 from pipelines.tracking import Tracker
 from pipelines.up_to_date import Command
+from tests.checkout import copy_code
 from tests.environment import without_make
 
 NAME = "titanic"
@@ -40,11 +43,9 @@ def home(searched_files, tmp_path, monkeypatch) -> Home:
 @pytest.fixture
 def command(home, tmp_path, monkeypatch) -> Command:
     """The run of the home, by code that may be edited."""
-    for room in up_to_date.ROOMS:
-        (tmp_path / "code" / room).mkdir(parents=True)
-        for path in (REPOSITORY / room).glob("*.py"):
-            shutil.copy(path, tmp_path / "code" / room)
-    shutil.copy(REPOSITORY / "requirements.txt", tmp_path / "code")
+    copy_code(tmp_path / "code")
+    (tmp_path / "code" / "features" / "own").mkdir()
+    (tmp_path / "code" / "features" / "own" / "__init__.py").touch()
     monkeypatch.setattr(up_to_date, "REPOSITORY", tmp_path / "code")
     return Command(name=NAME, home=home, options={"seed": 0, "trials": 2})
 
@@ -94,6 +95,7 @@ CODE = {
     "a network": "models/mlp.py",
     "a layout": "submissions/layout.py",
     "a stage": "pipelines/stages.py",
+    "a module of a package in a room": "features/own/__init__.py",
     "the requirements": "requirements.txt",
 }
 CHANGES = {
@@ -260,6 +262,49 @@ def test_an_answer_holds_no_secret(home, monkeypatch):
     (kept,) = (home.cache / up_to_date.FOLDER).glob("*.json")
     assert set(json.loads(kept.read_text())) == {"state", "text", "path", "warning"}
     assert "KGAT" not in kept.read_text()
+
+
+OUTSIDE = {
+    "a module beside the rooms": ("import my_settings", True),
+    "a name of such a module": ("from my_settings import MEMBERS", True),
+    "a module that nobody finds": ("import not_there", True),
+    "a variable": ("import os", True),
+    "a file": ("import json\nSETTINGS = json.load(open('settings.json'))", True),
+    "a table by its name": ("import pandas as pd\nTABLE = pd.read_csv('members.csv')", True),
+    "a helper that reads a variable": ("from pipelines.competitions._helper import MEMBERS", True),
+    "a module of a room that reads one beside": ("from features.mine import MEMBERS", True),
+    "a package of a room": ("from features.own import MEMBERS", False),
+    "the rows that it is given": (
+        "import io\nimport pandas as pd\ndef f(x): return pd.read_csv(io.StringIO(x))",
+        False,
+    ),
+    "rows of a library": ("from sklearn.datasets import load_iris\nROWS = load_iris(as_frame=True)", False),
+}
+
+
+@pytest.mark.parametrize("what", OUTSIDE)
+def test_a_declaration_that_reads_what_no_state_knows_is_asked_again(tmp_path, monkeypatch, what):
+    code, (lines, expected) = copy_code(tmp_path / "code"), OUTSIDE[what]
+    (code / "my_settings.py").write_text("MEMBERS = 8\n")
+    (code / "features" / "mine.py").write_text("from my_settings import MEMBERS\n")
+    (code / "features" / "own").mkdir()
+    (code / "features" / "own" / "__init__.py").write_text("MEMBERS = 8\n")
+    declaration = code / "pipelines" / "competitions" / "titanic.py"
+    if "helper" in what:
+        (declaration.parent / "_helper.py").write_text("from os import environ\nMEMBERS = environ.get('MEMBERS')\n")
+    declaration.write_text(declaration.read_text().replace("import numpy as np\n", f"import numpy as np\n{lines}\n"))
+    program = (
+        "import sys; sys.path.insert(0, ''); from pathlib import Path; from pipelines import up_to_date as each\n"
+        "from pipelines.outside import reads_outside\n"
+        "print(reads_outside(each.declaration_of('titanic'), set(each.code_files())))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], cwd=code, capture_output=True, text=True, check=True)
+    assert told.stdout == f"{expected}\n"
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_we_declare_reads_nothing_else(name):
+    assert not reads_outside(up_to_date.declaration_of(name), set(up_to_date.code_files()))
 
 
 def test_a_better_trial_that_ends_after_a_training_is_left_to_the_next_run(home, capsys, monkeypatch):
