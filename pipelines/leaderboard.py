@@ -18,7 +18,7 @@ from data.sources import Source
 from pipelines import console
 from pipelines.champion import ranked
 from pipelines.competition import Competition, find, names
-from pipelines.runs import PUBLIC, FinishedRun, Runs
+from pipelines.runs import PUBLIC, FinishedRun, Runs, cv_error
 from pipelines.stages import TWIN_SUFFIX
 from submissions.board import Board
 
@@ -46,9 +46,8 @@ class Entry:
 
     @property
     def error(self) -> float:
-        """Standard error of the out-of-fold score: over rows or groups of kin, or over folds where it is no mean."""
-        metrics = self.run.metrics
-        return metrics.get("cv_se", metrics["cv_std"] / (self.competition.split.folds - 1) ** 0.5)
+        """Standard error of the out-of-fold score, see `cv_error`."""
+        return cv_error(self.run, self.competition.split.folds)
 
     @property
     def networks(self) -> str:

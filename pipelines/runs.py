@@ -147,6 +147,13 @@ def is_scored_by(tags: Mapping[str, str], metric: Metric) -> bool:
     return tags.get("metric", metric.name) == metric.name
 
 
+def cv_error(run: FinishedRun, folds: int) -> float:
+    """Standard error of a run's out-of-fold score: over rows or groups of kin, or over folds where it is no mean."""
+    if "cv_se" in run.metrics:
+        return run.metrics["cv_se"]
+    return run.metrics["cv_std"] / (folds - 1) ** 0.5
+
+
 def owner() -> dict[str, str]:
     """Tags that name the process to whom a run belongs."""
     return {"host": socket.gethostname(), "pid": str(os.getpid())}

@@ -14,14 +14,20 @@ from scipy.stats import spearmanr
 
 from data.kaggle import Listed
 from data.metrics import Metric
-from pipelines.runs import FinishedRun
+from data.schema import Schema
+from pipelines.runs import FinishedRun, cv_error
 from submissions.outbox import Entry
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from pipelines.competition import Competition
+
 SIDE = 5.4  # inches of the figure
-FEW = 3  # pairs of scores below which their order says nothing
+FEW = 6  # pairs of scores below which their order says nothing
+PUBLIC = 0.5  # share of the test rows that the public board scores, as far as nothing is told of it
+DRAWS = 2000
+LEVEL = 0.95  # of the interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +102,40 @@ def figure(sent: Sequence[Sent], metric: Metric) -> Figure:
     return found
 
 
-def verdict(sent: Sequence[Sent], metric: Metric) -> str:
+def verdict(sent: Sequence[Sent], competition: Competition) -> str:
     """Whether the board agrees with cross-validation about which submission is better, in a line."""
-    pairs = [each.pair for each in sent if each.pair is not None]
-    if len(pairs) < FEW or len({cv for cv, _ in pairs}) < 2 or len({public for _, public in pairs}) < 2:
-        return f"scored submissions of known runs: {len(pairs)}, too few to compare cv with the board"
-    correlation = float(spearmanr(*zip(*pairs, strict=True)).statistic)
-    told = f"rank correlation of cv and public {metric.name} over {len(pairs)} submissions: {correlation:+.2f}"
-    if correlation < 0:
+    known = [(each.run, each.pair) for each in sent if each.run is not None and each.pair is not None]
+    pairs = np.array([pair for _, pair in known]).reshape(-1, 2)
+    if len(pairs) < FEW or (np.ptp(pairs, axis=0) == 0).any():
+        return f"Cannot tell whether cv and the board agree: {len(pairs)} scored submissions of known runs are too few"
+    errors = [cv_error(run, competition.split.folds) for run, _ in known]
+    low, high = _interval(pairs, np.array(errors), competition.schema, np.random.default_rng(0))
+    found = float(spearmanr(*pairs.T).statistic)
+    told = f"rank correlation of cv and public {competition.metric.name} over {len(pairs)} submissions: {found:+.2f}"
+    told += f" ({LEVEL:.0%} interval {low:+.2f} to {high:+.2f})"
+    if high < 0:
         return f"{told}. WARNING: they invert: trust neither, and look for a leak or a shift between train and test"
-    return told
+    return f"{told}: they agree" if low > 0 else f"{told}: cannot tell whether they agree"
+
+
+def _interval(
+    pairs: np.ndarray, errors: np.ndarray, schema: Schema, generator: np.random.Generator
+) -> tuple[float, float]:
+    """The interval of the rank correlation, were both scores to err again as they may have.
+
+    The submissions are taken to err apart, which makes it wide: they share rows, and so a part of their luck.
+
+    Args:
+        pairs: float [submissions, 2]: the out-of-fold and the public score.
+        errors: float [submissions]: the standard errors of the first; those of the second go by the rows.
+        schema: tells how many rows there are.
+        generator: of the draws.
+    """
+    beside = np.sqrt(schema.train_rows / (PUBLIC * schema.test_rows))
+    spread = np.stack([errors, errors * beside], axis=1)
+    drawn = pairs + spread * generator.normal(size=(DRAWS, *pairs.shape))
+    ranks = drawn.argsort(axis=1).argsort(axis=1)  # [draws, submissions, 2]; no two draws are equal
+    ranks = ranks - ranks.mean(axis=1, keepdims=True)
+    found = ranks.prod(axis=2).sum(axis=1) / (ranks[..., 0] ** 2).sum(axis=1)
+    low, high = np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)

@@ -103,7 +103,7 @@ def scores(name: Name, home: HomeFolder = None) -> None:
         with beside(image) as part:
             write_png(figure(found, job.competition.metric), part)
         print(f"figure     {image}")
-    print(verdict(found, job.competition.metric))
+    print(verdict(found, job.competition))
 
 
 def _show(parcel: Parcel) -> None:

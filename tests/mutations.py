@@ -272,8 +272,8 @@ TABLE: tuple[tuple[str, ...], ...] = (
      'looking whether it arrived")',
      'looking whether it arrived")\n            return replace(entry, state=State.UPLOADED)',
      "test_an_answer_that_got_lost_is_no_second_submission"),
-    ("a board that inverts the scores is no warning", "pipelines/scores.py", "if correlation < 0:",
-     "if correlation < -1:", "test_the_board_and_cross_validation_agree_or_invert"),
+    ("a board that inverts the scores is no warning", "pipelines/scores.py", "if high < 0:",
+     "if high < -1:", "test_the_board_and_cross_validation_agree_or_invert"),
     # What is told of the rows.
     ("a column that tells the target is no suspect", "pipelines/card_suspects.py", "if score >= SUSPECT or", "if",
      "test_a_leak_that_is_wrong_now_and_then_is_suspected"),
