@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -45,7 +45,7 @@ class Encoder(Protocol):
     """A scikit-learn transformer of rows to what a dataset is made of, such as numbers [rows, columns].
 
     It may have a method `prepare(tables, workshop)`, which gives an encoder that knows what is the same in every fold,
-    as which rows are alike; it is called once, and must not look at the target. It may have methods for what it reads
+    as which rows are alike; it is called once, and sees no target. It may have methods for what it reads
     beside the rows: `packages()`, that hold it, by their names on the index; `origins()`, the names and versions of
     what is there; `notices()`, a line for each that is not; and `require()`, which raises UnavailableError where it
     cannot do without something. And it may have a method `release()`, which gives a fitted one for rows that come
@@ -84,9 +84,10 @@ class Recipe:
         return getattr(self.encoder, "column", None)
 
     def prepare(self, tables: Tables, workshop: Workshop) -> Recipe:
-        """The recipe with that done which is the same in every fold."""
+        """The recipe with that done which is the same in every fold, from rows whose target is hidden."""
         prepare = getattr(self.encoder, "prepare", None)
-        return self if prepare is None else Recipe(encoder=prepare(tables, workshop))
+        hidden = replace(tables, target=np.full_like(tables.target, UNKNOWN))
+        return self if prepare is None else Recipe(encoder=prepare(hidden, workshop))
 
     def packages(self) -> tuple[str, ...]:
         """The packages that hold what the encoder reads beside the rows, by their names on the index."""

@@ -200,13 +200,10 @@ def leaks(
         workshop=KeptWorkshop(job.home.cache, where),
         show=lambda title: progress(f"{name} {title}", metric, small(candidate).config.epochs),
     )
-    better = leak.torn - leak.kept if metric.greater_is_better else leak.kept - leak.torn
     print(f"{name} {chosen}, one small network a fold: out-of-fold {metric.name}")
-    print(f"  {leak.kept:.4f}  rows of one {group} in one fold")
-    print(f"  {leak.torn:.4f}  rows in folds at random")
-    seen = f"{better:.4f} better than" if better > 0 else f"{-better:.4f} worse than" if better < 0 else "the same as"
-    flatters = "flatter" if better > 0 else "not flatter"
-    print(f"A naive split would {flatters}: it looks {seen} rows of a {group} that nobody has seen.")
+    print(f"  {leak.paired.a:.4f}  rows of one {group} in one fold")
+    print(f"  {leak.paired.b:.4f}  rows in folds at random")
+    print(leak.told(str(group)))
 
 
 card_commands.add(app)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
 from data.errors import UsageError
@@ -15,16 +16,26 @@ from models.crossfit import CrossFit
 from models.epochs import Watch
 from pipelines.competition import Candidate, Competition
 from pipelines.fitting import encode, fit
+from submissions.paired import LEVEL, Paired, compare
 
 EPOCHS = 2  # at most: kin are remembered soon
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leak:
-    """The same small model's out-of-fold scores."""
+    """The same small model, with kin on one side and with every row on any side."""
 
-    kept: float  # with kin on one side
-    torn: float  # with every row on any side
+    paired: Paired  # A: kin on one side; B: rows on any
+
+    def told(self, group: str) -> str:
+        """The sentence that follows."""
+        paired = self.paired
+        lead = f"{abs(paired.gain):.4f} ({LEVEL:.0%} interval of the gain {paired.low:+.4f} to {paired.high:+.4f})"
+        word = "better" if paired.gain > 0 else "worse"
+        looks = f"it looks {word} by {lead} than on rows of a {group} that nobody has seen"
+        if paired.verdict == "cannot tell":
+            return f"Cannot tell whether a naive split would flatter: {looks}, which may be luck."
+        return f"A naive split would {'' if paired.verdict == 'better' else 'not '}flatter: {looks}."
 
 
 def small(candidate: Candidate) -> Candidate:
@@ -70,5 +81,15 @@ def measure(
         with show(name) as watch:
             return fit(competition, encoded, model.config, seed=seed, device=device, watch=watch)
 
-    kept = scored(f"{group} together", tables)
-    return Leak(kept=kept.score, torn=scored("rows at random", replace(tables, fold=naive)).score)
+    kept, torn = scored(f"{group} together", tables), scored("rows at random", replace(tables, fold=naive))
+    return Leak(
+        paired=compare(
+            tables.target,
+            kept.oof,
+            torn.oof,
+            tables.fold,
+            competition.metric,
+            np.random.default_rng(seed),
+            tables.train[group].to_numpy(),
+        )
+    )

@@ -49,7 +49,7 @@ def of_experiment(name: str, competition: Competition, twin: bool) -> str:
     lines = [f"[{competition.slug}](https://www.kaggle.com/c/{competition.slug}): {metric.name}, {better} is better."]
     if twin:
         lines.append("**Made-up rows** of the competition's columns: nothing here can be sent.")
-    elif board is not None:
+    elif board is not None and board.top is not None:
         lines.append(f"Of {board.teams:,} teams a tenth came past {board.top:.5f}.")
     lines += [
         "",

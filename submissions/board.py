@@ -31,9 +31,10 @@ class Board:
             raise ValueError(f"scores get worse from mark to mark, but got {scores.tolist()}")
 
     @property
-    def top(self) -> float:
-        """The score of the line above which a tenth of the teams are."""
-        return float(np.interp(math.ceil(TOP * self.teams), list(self.marks), list(self.marks.values())))
+    def top(self) -> float | None:
+        """The score of the line above which a tenth of the teams are; None where it lies beyond the known marks."""
+        rank, ranks = math.ceil(TOP * self.teams), list(self.marks)
+        return float(np.interp(rank, ranks, list(self.marks.values()))) if ranks[0] <= rank <= ranks[-1] else None
 
     def rank(self, score: float) -> str:
         """About which rank a score would have; between two marks, ranks are taken to be as far apart as scores are."""
@@ -47,7 +48,8 @@ class Board:
 
     def standing(self, score: float) -> str:
         """The rank in words, beside the number of teams and the line of the first tenth."""
-        return f"{self.rank(score)} of {self.teams:,}; the top-{TOP:.0%} line is {self.top:.5f}"
+        line = "lies beyond the known marks" if self.top is None else f"is {self.top:.5f}"
+        return f"{self.rank(score)} of {self.teams:,}; the top-{TOP:.0%} line {line}"
 
 
 def ordinal(number: int) -> str:

@@ -30,6 +30,13 @@ def test_an_accuracy_stands_among_the_marks():
     assert board.rank(0.65) == "about 32nd"
 
 
+@pytest.mark.parametrize("marks", [{1: 0.9, 10: 0.8}, {200: 0.7, 500: 0.6}])
+def test_a_line_beyond_the_known_marks_is_not_drawn(marks):
+    board = Board(teams=1000, marks=marks)
+    assert board.top is None
+    assert board.standing(0.85).endswith("of 1,000; the top-10% line lies beyond the known marks")
+
+
 @pytest.mark.parametrize(
     "marks", [{1: 0.5}, {2: 0.5, 1: 0.6}, {1: 0.5, 2: 0.6, 3: 0.55}, {0: 0.5, 2: 0.6}, {1: 1, 99: 2}]
 )

@@ -40,13 +40,15 @@ def test_kin_with_one_label_and_words_of_their_own_flatter_a_random_split():
     words = tables.train.assign(Phrase=[f"word{number} and" for number in group])
     target = np.random.default_rng(0).integers(5, size=group.max() + 1)[group]
     leak = meter(replace(tables, train=words, target=target), competition)
-    assert leak.kept < 0.3  # nothing can be known of a sentence that was not seen
-    assert leak.torn > 0.5
+    assert leak.paired.a < 0.3  # nothing can be known of a sentence that was not seen
+    assert leak.paired.b > 0.5
+    assert leak.told("SentenceId").startswith("A naive split would flatter: it looks better by 0.")
 
 
 def test_rows_without_kin_flatter_nothing():
     leak = meter(twin_tables("rotten_tomatoes"), find("rotten_tomatoes"))
-    assert abs(leak.torn - leak.kept) < 0.03
+    assert abs(leak.paired.gain) < 0.03
+    assert leak.told("SentenceId").startswith("Cannot tell whether a naive split would flatter")
 
 
 def test_a_competition_without_groups_is_told():

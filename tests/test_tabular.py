@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import FunctionTransformer
 
+from data.codes import UNKNOWN
 from data.datasets import Rows
 from data.errors import UsageError
 from data.tables import Tables, ingest
+from features.recipe import Recipe, Workshop
 from features.tabular import TabularEncoder, tabular
 from pipelines import competition
 from pipelines.competition import find
@@ -69,6 +71,21 @@ def inputs(data: Rows) -> list[np.ndarray]:
 def assert_same(found: list[np.ndarray], wanted: list[np.ndarray], atol: float = 0) -> None:
     assert [len(row) for row in found] == [len(row) for row in wanted]
     np.testing.assert_allclose(np.concatenate(found), np.concatenate(wanted), rtol=0, atol=atol)
+
+
+class Curious:
+    """Looks at the target while it is prepared."""
+
+    def prepare(self, tables, workshop):
+        self.seen = tables.target
+        return self
+
+
+def test_what_is_prepared_sees_no_target():
+    tables, curious = twin_tables("titanic"), Curious()
+    Recipe(encoder=curious).prepare(tables, Workshop())  # type: ignore[arg-type]
+    assert (curious.seen == UNKNOWN).all()
+    assert len(curious.seen) == len(tables.target)
 
 
 @every_recipe
