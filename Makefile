@@ -3,7 +3,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-PYTHON ?= $(shell for python in python3 python3.12 python3.11; do $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && echo $$python && break; done)
+SUITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
+PYTHON ?= $(shell for python in python3 python3.12 python3.11; do $$python -c '$(SUITS)' 2>/dev/null && echo $$python && break; done)
 # What is not installed yet, or as another text: an environment holds a copy of each file whose packages it has.
 # All is, where its Python became another version under it.
 ABSENT := $(shell python=$$(basename "$$(readlink -f .venv/bin/python)"); packages=.venv; \
@@ -129,8 +130,8 @@ clean:  ## remove the cached tables and the synthetic twins; runs and submission
 # of texts is installed by the command that reads it: see pipelines/environment.py.
 .PHONY: $(ABSENT) $(PEERS)
 $(STAMP):
-	@test -n "$(PYTHON)" || { echo "podium: Python 3.11 or 3.12 is needed and not on the PATH; install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 69; }
-	@$(PYTHON) -m pipelines.environment .venv requirements.txt
+	@test -n "$(PYTHON)" && "$(PYTHON)" -c '$(SUITS)' 2> /dev/null || { echo "podium: Python 3.11 or 3.12 is needed; install it, or name it: make PYTHON=/path/to/python3.12" >&2; exit 69; }
+	@"$(PYTHON)" -m pipelines.environment .venv requirements.txt
 
 $(filter-out $(STAMP),$(ABSENT)): $(STAMP)
 	@.venv/bin/python -m pipelines.environment .venv $(@F)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 
 from data.errors import PodiumError, UnavailableError
 from data.metrics import Metric
@@ -13,9 +14,9 @@ from pipelines.runs import ORIGIN, FinishedRun, Runs, is_scored_by
 
 
 def ranked(runs: Sequence[FinishedRun], metric: Metric) -> list[FinishedRun]:
-    """The best first; of equals the one that was first. Runs that were scored by another metric are left out."""
+    """The best first; of equals the one that was first. Runs without a score by the metric are left out."""
     sign = -1 if metric.greater_is_better else 1
-    alike = [run for run in runs if is_scored_by(run.tags, metric)]
+    alike = [run for run in runs if is_scored_by(run.tags, metric) and not isnan(run.metrics["cv_score"])]
     return sorted(alike, key=lambda run: (sign * run.metrics["cv_score"], run.ended))
 
 

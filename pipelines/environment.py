@@ -66,23 +66,30 @@ def pins(group: Path) -> dict[str, str]:
 def install(environment: Path, group: Path) -> None:
     """Builds the environment where there is none, and brings a group's packages into it; the others stay.
 
+    What is built anew gets the base first.
+
     Raises:
         UnavailableError: pip could not; what it has got is kept.
     """
-    stamp = environment / group.name
     with _alone(environment) as lock:
-        if _is_copy(stamp, group) and _runs(environment):
+        version = _version_of(environment)
+        whole = version is not None and (environment / "lib" / version).is_dir()
+        if whole and _is_copy(environment / group.name, group):
             return  # somebody else was faster
-        what = group.read_text().partition("\n")[0].strip("# ").partition(":")[0]
-        what = what[:1].lower() + what[1:]
-        print(f"podium: installing {what} into {environment}, {len(pins(group))} packages, once", file=sys.stderr)
-        if not _runs(environment):
-            _build(environment)
-        stamp.write_bytes(b"")  # begun
-        _pip(environment, ["--requirement", str(group)], lock, what)
-        part = environment / f".{group.name}.part"
-        shutil.copyfile(group, part)
-        part.replace(stamp)
+        base = group.parent / BASE
+        for each in [group] if whole or group == base or not base.is_file() else [base, group]:
+            what = each.read_text().partition("\n")[0].strip("# ").partition(":")[0]
+            what = what[:1].lower() + what[1:]
+            print(f"podium: installing {what} into {environment}, {len(pins(each))} packages, once", file=sys.stderr)
+            if not whole:
+                _build(environment, lock)
+                whole = True
+            stamp = environment / each.name
+            stamp.write_bytes(b"")  # begun
+            _pip(environment, ["--requirement", str(each)], lock, what)
+            part = environment / f".{each.name}.part"
+            shutil.copyfile(each, part)
+            part.replace(stamp)
 
 
 def install_extras(environment: Path, names: Collection[str]) -> None:
@@ -104,17 +111,19 @@ def install_extras(environment: Path, names: Collection[str]) -> None:
         _pip(environment, wanted, lock, f"the extras {', '.join(names)}")
 
 
-def _build(environment: Path) -> None:
-    """Makes an environment that holds pip alone."""
+def _build(environment: Path, lock: int) -> None:
+    """Makes an environment that holds pip alone. What builds it holds the lock, too, and may outlive us."""
     for stamp in environment.glob("*.txt"):
         stamp.unlink()
-    if subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)]).returncode:
-        raise UnavailableError(f"{environment} could not be built: {sys.executable} needs venv and pip")
+    if subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], pass_fds=[lock]).returncode:
+        raise UnavailableError(f"{environment} could not be built: it says why above; Python's venv and pip are needed")
 
 
 def _pip(environment: Path, wanted: list[str], lock: int, what: str) -> None:
     """Has pip install what is wanted, which it calls so. Where it outlives us, it holds the lock."""
     _sweep(environment)
+    if subprocess.run([*_python(environment), "-c", "import pip"], stderr=subprocess.DEVNULL).returncode:
+        subprocess.run([*_python(environment), "-m", "ensurepip"], stdout=subprocess.DEVNULL, pass_fds=[lock])
     command = [*_python(environment), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command += ["--no-compile", *wanted]  # it compiles one by one, which is half of its time
     code = subprocess.run(command, pass_fds=[lock]).returncode
@@ -155,12 +164,14 @@ def _python(environment: Path) -> list[str]:
     return [str(environment / "bin" / "python")]
 
 
-def _runs(environment: Path) -> bool:
-    """Whether its Python starts, and has pip."""
+def _version_of(environment: Path) -> str | None:
+    """Its Python, as `python3.11`; None where it does not start."""
+    command = [*_python(environment), "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"]
     try:
-        return subprocess.run([*_python(environment), "-c", "import pip"], stderr=subprocess.DEVNULL).returncode == 0
+        found = subprocess.run(command, capture_output=True, text=True)
     except OSError:
-        return False
+        return None
+    return found.stdout.strip() if found.returncode == 0 else None
 
 
 def _sweep(environment: Path) -> None:

@@ -91,8 +91,13 @@ class Tracker(Runs):
             where = self.experiment(experiment)
             before = self.client.get_experiment(where).tags
             for tag, value in tags.items():
-                if before.get(tag) != value:
+                if before.get(tag) == value:
+                    continue
+                try:
                     self.client.set_experiment_tag(where, tag, value)
+                except MlflowException:  # perhaps somebody else was quicker
+                    if self.client.get_experiment(where).tags.get(tag) != value:
+                        raise
 
     def pages(self, address: str) -> dict[str, str]:
         """The page of every experiment's runs by the experiment's name: the server's, else under an address.

@@ -160,6 +160,24 @@ def test_extras_are_brought_in_by_their_names(root, capfd):
     assert capfd.readouterr().err.splitlines()[-1] == "podium: there is no extra 'none': there are lists, words"
 
 
+def test_a_lost_pip_comes_back_and_nothing_else_goes(root, capfd):
+    unpack(root)
+    (root / ".venv" / PACKAGES / "pip").unlink()
+    group = root / "requirements-words.txt"
+    group.write_text(group.read_text() + "# changed\n")
+    assert environment.main(str(root / ".venv"), str(group)) == 0
+    assert held(root) == {"fake_base": "1.0", "fake_words": "1.0", "fake_list": "1.0"}
+    assert re.findall(r"installing (what \w+ \w+)", capfd.readouterr().err) == ["what words need"]
+
+
+def test_what_is_built_anew_gets_the_base_first(root, capfd):
+    unpack(root)
+    (root / ".venv" / "bin" / "python").unlink()
+    assert environment.main(str(root / ".venv"), str(root / "requirements-words.txt")) == 0
+    assert held(root) == {"fake_base": "1.0", "fake_words": "1.0", "fake_list": "1.0"}
+    assert re.findall(r"installing (what \w+ \w+)", capfd.readouterr().err) == ["what all run", "what words need"]
+
+
 def test_a_folder_that_cannot_be_written_is_told_in_a_line(root, capfd):
     (root / ".venv" / "requirements-words.txt").mkdir()
     code = environment.main(str(root / ".venv"), str(root / "requirements-words.txt"))

@@ -121,8 +121,20 @@ def test_what_is_missing_is_said_in_a_line(copy):
     requirements = copy / "requirements.txt"
     requirements.write_text(requirements.read_text() + "# changed\n")
     found = make(copy, "test", "PYTHON=")
-    assert "podium: Python 3.11 or 3.12 is needed and not on the PATH" in found.stderr
+    assert "podium: Python 3.11 or 3.12 is needed" in found.stderr
     assert "Error 69" in found.stderr
+
+
+@pytest.mark.parametrize(("version", "told"), [("3.11", "installs"), ("3.10", "is needed"), ("3.13", "is needed")])
+def test_a_python_that_is_named_has_to_suit_and_may_lie_anywhere(copy, tmp_path, version, told):
+    (copy / "requirements.txt").write_text("# changed\n")
+    python = tmp_path / "a folder" / "python"
+    python.parent.mkdir()
+    suits = "exit 0" if version == "3.11" else "exit 1"
+    python.write_text(f'#!/bin/sh\ncase "$*" in *version_info*) {suits};; *) echo installs;; esac\n')
+    python.chmod(0o755)
+    found = make(copy, "ui", f"PYTHON={python}", "PODIUM=true")
+    assert told in found.stdout + found.stderr
 
 
 def test_every_requirement_is_pinned():

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from data.kaggle import Listed
+from data.metrics import ACCURACY
+from pipelines.champion import ranked
 from pipelines.competition import find
 from pipelines.runs import FinishedRun
 from pipelines.scores import Sent, matched, verdict
@@ -64,6 +66,11 @@ def test_honest_scores_of_alike_models_seldom_invert():
         cv, public = true + 0.013 * generator.normal(size=6), true + 0.03 * generator.normal(size=6)
         rang += "WARNING" in verdict(sent(*zip(cv, public, strict=True)), find("titanic"))
     assert rang <= 3
+
+
+def test_a_run_whose_score_is_no_number_has_no_rank():
+    runs = [run_of("aaaaaaaa", float("nan")), run_of("bbbbbbbb", 0.7), run_of("cccccccc", 0.8)]
+    assert [run.metrics["cv_score"] for run in ranked(runs, ACCURACY)] == [0.8, 0.7]
 
 
 def test_a_submission_is_its_runs_by_the_outbox_the_message_or_the_file():

@@ -83,7 +83,7 @@ class Curious:
 
 def test_what_is_prepared_sees_no_target():
     tables, curious = twin_tables("titanic"), Curious()
-    Recipe(encoder=curious).prepare(tables, Workshop())  # type: ignore[arg-type]
+    Recipe(encoder=curious).prepare(tables, Workshop())
     assert (curious.seen == UNKNOWN).all()
     assert len(curious.seen) == len(tables.target)
 

@@ -15,6 +15,7 @@ from http.client import HTTPConnection
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import OperationalError
 
 from data.errors import StorageError, UnavailableError, UsageError
@@ -79,6 +80,20 @@ def test_an_experiment_that_was_deleted_in_the_pages_is_told(tracker):
     tracker.client.delete_experiment(tracker.experiment("toy"))
     with pytest.raises(StorageError, match="experiments restore"):
         tracker.experiment("toy")
+
+
+def test_who_describes_an_experiment_second_is_content(tracker, monkeypatch):
+    write = tracker.client.set_experiment_tag
+
+    def slower(where, tag, value):
+        if tag == "note":
+            write(where, tag, value)  # by the other
+        raise MlflowException("UNIQUE constraint failed")
+
+    monkeypatch.setattr(tracker.client, "set_experiment_tag", slower)
+    tracker.describe("titanic", {"note": "rows"})
+    with pytest.raises(StorageError, match="an experiment's tags cannot be written"):
+        tracker.describe("titanic", {"other": "rows"})
 
 
 def test_a_thousand_metrics_and_more_are_written(tracker):
