@@ -362,7 +362,7 @@ def test_scores_are_beside_the_runs_and_an_inversion_is_told(server: Kaggle, hom
     assert code == 0
     for each in (wide, small):
         assert each.name in out
-    assert "scored submissions of known runs: 2, too few" in out
+    assert "Cannot tell whether cv and the board agree: 2 scored submissions" in out
     assert (home.submissions / NAME / "scores.png").read_bytes().startswith(b"\x89PNG")
 
 
