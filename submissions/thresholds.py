@@ -77,11 +77,17 @@ class Rule(ABC):
             metric: what is to be best.
         """
         values = self.start(predictions.shape[1])
+        of_counts = self._agreeing(target, predictions, metric)
         for _ in range(ROUNDS):
             before = values.copy()
             for number in range(len(values)):
                 tried = self.tried(values, number, predictions)
-                scores = self._scores(np.append(tried, values[number]), target, predictions, values, number, metric)
+                tried_and_own = np.append(tried, values[number])
+                if of_counts is not None:
+                    turns = self.turns(predictions, values, number)
+                    scores = of_counts(turns.counts(tried_and_own, self.truth(target, number)))
+                else:
+                    scores = self._scores(tried_and_own, target, predictions, values, number, metric)
                 worst = -np.inf if metric.greater_is_better else np.inf
                 ranked = np.where(np.isnan(scores[:-1]), worst, scores[:-1])
                 top = ranked.max() if metric.greater_is_better else ranked.min()
@@ -91,6 +97,22 @@ class Rule(ABC):
             if (values == before).all():
                 break
         return values
+
+    def _agreeing(self, target: np.ndarray, predictions: np.ndarray, metric: Metric) -> CountScores | None:
+        """How a metric's score follows from counts, where that is what it scores: its score may have been replaced."""
+        of_counts, values = self.counted(metric), self.start(predictions.shape[1])
+        if of_counts is None:
+            return None
+        tried = self.tried(values, 0, predictions)
+        for first in (values[0], tried[len(tried) // 4], tried[-1 - len(tried) // 4]):
+            values[0] = first
+            found = [
+                of_counts(self.turns(predictions, values, number).counts(values[[number]], self.truth(target, number)))
+                for number in range(len(values))
+            ]
+            if not np.isclose(np.mean(found), metric.score(target, self.decide(predictions, values)), equal_nan=True):
+                return None
+        return of_counts
 
     def _scores(
         self,
@@ -102,9 +124,6 @@ class Rule(ABC):
         metric: Metric,
     ) -> np.ndarray:
         """The score with each of some numbers in the place of one value, float64 [tried]."""
-        of_counts = self.counted(metric)
-        if of_counts is not None:
-            return of_counts(self.turns(predictions, values, number).counts(tried, self.truth(target, number)))
         others = np.repeat(values[None], len(tried), axis=0)
         others[:, number] = tried
         return np.array([metric.score(target, self.decide(predictions, each)) for each in others])

@@ -31,13 +31,25 @@ def run(lane: str, arguments: list[str]) -> int:
         environment = {**os.environ, LEFT_BY_OTHERS: folder, PYTHON: str(python), "OMP_NUM_THREADS": "1"}
         for number, chosen in enumerate(LANES[lane]):
             command = [sys.executable, "-m", "pytest", *chosen, f"--basetemp={Path(folder) / str(number)}", *arguments]
-            codes.append(subprocess.run(command, env=environment).returncode)
+            codes.append(_ended(subprocess.Popen(command, env=environment)))
             if codes[-1] not in (0, NOTHING_CHOSEN):
                 return codes[-1]
     return 0 if 0 in codes else NOTHING_CHOSEN
 
 
+def _ended(process: subprocess.Popen[bytes]) -> int:
+    """The exit code of a part, which a Ctrl-C has reached, too, and which then ends what it has started."""
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise
+
+
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in LANES:
         raise SystemExit(f"say which lane: python -m tests.lanes {'|'.join(LANES)}")
-    raise SystemExit(run(sys.argv[1], sys.argv[2:]))
+    try:
+        raise SystemExit(run(sys.argv[1], sys.argv[2:]))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -129,6 +129,19 @@ def test_a_metric_of_ones_own_is_tuned_as_ours(kind):
     assert F1_MACRO.score(target, ours) > F1_MACRO.score(target, rule.decide(shares, rule.start(4)))
 
 
+def test_a_score_that_was_replaced_is_not_counted_as_the_old_one():
+    target, shares = rare()
+
+    def recall(target, predictions):
+        return float(predictions[target == 1, 1].mean()) - 0.001 * float(predictions[:, 1].sum())
+
+    rule = Thresholds().rule(TWO)
+    own = replace(F1, name="mine", score=recall)
+    wanted = replace(own, of_counts=None)
+    assert rule.fit(target, shares, own).tolist() == rule.fit(target, shares, wanted).tolist()
+    assert rule.fit(target, shares, own).tolist() != rule.fit(target, shares, F1).tolist()
+
+
 @pytest.mark.parametrize("metric", [F1_MACRO, ACCURACY, KAPPA])
 def test_a_score_follows_from_counts(metric):
     generator = np.random.default_rng(0)

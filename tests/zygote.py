@@ -139,6 +139,7 @@ def _fork(connection: socket.socket, others: list[socket.socket]) -> int | None:
             os.close(descriptor)
         return pid
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for each in (connection, *others):
         each.close()
     for number, descriptor in enumerate(streams):
@@ -194,12 +195,15 @@ def _start(arguments: list[str]) -> None:
 
 
 def main(listener: socket.socket) -> None:
-    """Imports, and waits for those who ask."""
+    """Imports, and waits for those who ask; a Ctrl-C is for whoever started it, who then closes its input."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     repository = Path(__file__).resolve().parents[1]
     sys.path.insert(0, str(repository))
     importlib.import_module("pipelines")  # says what MLflow is to look at
     sys.path.remove(str(repository))
     for name in libraries(repository):
+        if select.select([0], [], [], 0)[0]:  # nobody will ask any more
+            return
         with suppress(ImportError):
             importlib.import_module(name)
     for name in [name for name in sys.modules if name.partition(".")[0] in ROOMS]:
