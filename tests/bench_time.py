@@ -1,4 +1,4 @@
-"""What answers rows that come later: networks of all folds in time, of the last, or of all rows.
+"""Predictions of later rows by networks of all folds in time, of the last, or of all rows.
 
     python -m tests.bench_time
 
@@ -7,7 +7,6 @@ Rows of a toy whose class depends on 20 columns, by weights that stay or that dr
 
 from __future__ import annotations
 
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -71,7 +70,7 @@ def main() -> None:
         scores: dict[str, list[float]] = {}
         for seed in range(SEEDS):
             folds, whole, target = folds_of(seed, drift)
-            fit = crossfit(folds, whole, replace(CONFIG), 2, LOG_LOSS, split=SPLIT, seed=seed)
+            fit = crossfit(folds, whole, CONFIG, 2, LOG_LOSS, split=SPLIT, seed=seed)
             print(f"seed {seed}: epochs {fit.fold_epochs}, out of fold {fit.score:.4f}")
             for name, found in answers(fit, folds, whole).items():
                 scores.setdefault(name, []).append(LOG_LOSS.score(target, found))
