@@ -7,7 +7,6 @@ Rows of a toy whose class depends on 20 columns, by weights that stay or that dr
 
 from __future__ import annotations
 
-
 import numpy as np
 import pandas as pd
 import torch
