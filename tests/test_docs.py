@@ -39,7 +39,7 @@ def check_out(folder: Path, python: Path) -> Path:
             shutil.copy(REPOSITORY / name, folder / name)
     (folder / ".venv" / "bin").mkdir(parents=True)
     built = REPOSITORY / ".venv"
-    for path in (*built.glob("requirements-*"), *(built / "bin").iterdir()):
+    for path in (*built.glob("requirements*.txt"), *(built / "bin").iterdir()):
         (folder / ".venv" / path.relative_to(built)).symlink_to(python if path.name == "python" else path)
     return folder
 
